@@ -1,0 +1,35 @@
+"""Write live/: the course as an instructor opens it in front of a class. Cells tagged ``live`` are blanked, their speaker notes shown, solutions left out."""
+
+import shutil
+
+import nbformat
+from course import ROOT, notebooks
+
+LIVE = ROOT / "live"
+
+
+def live_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """A notebook with its ``live`` cells blanked below their comments, notes above them, and no solutions or outputs."""
+    cells = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## Solutions"):
+            break
+        tags = cell.metadata.get("tags", [])
+        if "live" in tags:
+            notes = cell.metadata.get("notes", "")
+            cells.append(nbformat.v4.new_markdown_cell(f"> **Speaker.** {notes}", metadata={"tags": ["notes"]}))
+            cell.source = "\n".join(line for line in cell.source.splitlines() if line.startswith("#") and not line.startswith("#|")) or "# type here"
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+if __name__ == "__main__":
+    shutil.rmtree(LIVE, ignore_errors=True)
+    LIVE.mkdir()
+    shutil.copytree(ROOT / "notebooks" / "figures", LIVE / "figures")
+    for path in notebooks():
+        nbformat.write(live_copy(nbformat.read(path, as_version=4)), LIVE / path.name)
+    print(f"{len(notebooks())} notebooks in {LIVE.relative_to(ROOT)}/")
