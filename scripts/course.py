@@ -10,40 +10,62 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # number, slug, title, what the reader builds or finds
 COURSE = [
-    ("Part I: foundations", [
-        ("01", "use_cases", "Use cases", "five families of tasks, run live on two real models"),
-        ("02", "architecture", "High-level architecture", "the 2017 transformer opened box by box; dates in words to ISO"),
-        ("03", "tokenization", "Tokenization", "byte-level BPE in tensors, equal to Hugging Face tokenizers"),
-        ("04", "embeddings", "Embeddings", "skip-gram and GloVe; semantic search"),
-        ("05", "attention", "Attention", "multi-head attention, encoder and decoder blocks, equal to PyTorch's"),
-        ("06", "position_embeddings", "Position embeddings", "sinusoidal, learned, T5, ALiBi; the whole 2017 transformer"),
-        ("07", "project_1_sentiment_analysis", "Project 1: sentiment analysis with a transformer from scratch", "a classifier of real reviews"),
-    ]),
-    ("Part II: encoders", [
-        ("08", "bert_and_roberta", "BERT and RoBERTa", "BERT with MiniLM's real weights"),
-        ("09", "project_2_text_summarization", "Project 2: text summarization with BERT models from Hugging Face", "extractive and abstractive summaries"),
-        ("10", "knowledge_distillation", "Knowledge distillation", "soft targets, hidden states, attention transfer"),
-        ("11", "distilbert", "DistilBERT", "a student of half the layers, the paper's claim tested"),
-        ("12", "rope_and_flash_attention", "Longer context: RoPE and FlashAttention", "rotary positions and tiled attention"),
-        ("13", "fine_tuning", "Fine-tuning", "features, full, gradual; supervised fine-tuning"),
-        ("14", "lora", "LoRA", "low-rank adapters, equal to PEFT"),
-        ("15", "t5", "T5", "text-to-text, span corruption"),
-        ("16", "project_3_ner_with_autotrain", "Project 3: fine-tuning T5 for named entity recognition with AutoTrain", "an entity recognizer"),
-    ]),
-    ("Part III: decoders and alignment", [
-        ("17", "gpt", "GPT", "a GPT and its sampling"),
-        ("18", "project_4_gpt_with_lightning", "Project 4: GPT from scratch with PyTorch and Lightning", "a model of Shakespeare's plays"),
-        ("19", "rlhf_and_dpo", "Alignment: RLHF and DPO", "a reward model, PPO, the DPO loss"),
-        ("20", "project_5_dpo", "Project 5: improving GPT responses with DPO", "a better-behaved assistant"),
-    ]),
-    ("Part IV: large language models", [
-        ("21", "large_language_models", "Large language models", "scaling laws, quantization, evaluation"),
-        ("22", "llama", "Llama", "Llama with SmolLM2's real weights"),
-        ("23", "project_6_medical_qa_with_litgpt", "Project 6: fine-tuning Llama 3.3 8B for medical question answering with LitGPT", "question answering, fine-tuned"),
-        ("24", "deepseek", "DeepSeek", "latent attention, mixture of experts"),
-        ("25", "grpo", "GRPO", "reasoning learned from reward alone"),
-        ("26", "project_7_local_inference_with_ollama", "Project 7: local inference with DeepSeek via Ollama", "a local chat"),
-    ]),
+    (
+        "Part I: foundations",
+        [
+            ("01", "use_cases", "Use cases", "five families of tasks, run live on two real models"),
+            ("02", "architecture", "High-level architecture", "the 2017 transformer opened box by box; dates in words to ISO"),
+            ("03", "tokenization", "Tokenization", "byte-level BPE in tensors, equal to Hugging Face tokenizers"),
+            ("04", "embeddings", "Embeddings", "skip-gram and GloVe; semantic search"),
+            ("05", "attention", "Attention", "multi-head attention, encoder and decoder blocks, equal to PyTorch's"),
+            ("06", "position_embeddings", "Position embeddings", "sinusoidal, learned, T5, ALiBi; the whole 2017 transformer"),
+            ("07", "project_1_sentiment_analysis", "Project 1: sentiment analysis with a transformer from scratch", "a classifier of real reviews"),
+        ],
+    ),
+    (
+        "Part II: encoders",
+        [
+            ("08", "bert_and_roberta", "BERT and RoBERTa", "BERT with MiniLM's real weights"),
+            (
+                "09",
+                "project_2_text_summarization",
+                "Project 2: text summarization with BERT models from Hugging Face",
+                "extractive and abstractive summaries",
+            ),
+            ("10", "knowledge_distillation", "Knowledge distillation", "soft targets, hidden states, attention transfer"),
+            ("11", "distilbert", "DistilBERT", "a student of half the layers, the paper's claim tested"),
+            ("12", "rope_and_flash_attention", "Longer context: RoPE and FlashAttention", "rotary positions and tiled attention"),
+            ("13", "fine_tuning", "Fine-tuning", "features, full, gradual; supervised fine-tuning"),
+            ("14", "lora", "LoRA", "low-rank adapters, equal to PEFT"),
+            ("15", "t5", "T5", "text-to-text, span corruption"),
+            ("16", "project_3_ner_with_autotrain", "Project 3: fine-tuning T5 for named entity recognition with AutoTrain", "an entity recognizer"),
+        ],
+    ),
+    (
+        "Part III: decoders and alignment",
+        [
+            ("17", "gpt", "GPT", "a GPT and its sampling"),
+            ("18", "project_4_gpt_with_lightning", "Project 4: GPT from scratch with PyTorch and Lightning", "a model of Shakespeare's plays"),
+            ("19", "rlhf_and_dpo", "Alignment: RLHF and DPO", "a reward model, PPO, the DPO loss"),
+            ("20", "project_5_dpo", "Project 5: improving GPT responses with DPO", "a better-behaved assistant"),
+        ],
+    ),
+    (
+        "Part IV: large language models",
+        [
+            ("21", "large_language_models", "Large language models", "scaling laws, quantization, evaluation"),
+            ("22", "llama", "Llama", "Llama with SmolLM2's real weights"),
+            (
+                "23",
+                "project_6_medical_qa_with_litgpt",
+                "Project 6: fine-tuning Llama 3.3 8B for medical question answering with LitGPT",
+                "question answering, fine-tuned",
+            ),
+            ("24", "deepseek", "DeepSeek", "latent attention, mixture of experts"),
+            ("25", "grpo", "GRPO", "reasoning learned from reward alone"),
+            ("26", "project_7_local_inference_with_ollama", "Project 7: local inference with DeepSeek via Ollama", "a local chat"),
+        ],
+    ),
 ]
 
 
@@ -60,8 +82,10 @@ def repository() -> str:
 def badges(path: str, folder: str = "figures") -> str:
     """The two badges of a notebook, as Markdown with local pictures."""
     repo = repository()
-    return (f"[![Open in Colab]({folder}/badge_colab.svg)](https://colab.research.google.com/github/{repo}/blob/main/notebooks/{path}) "
-            f"[![Open in Binder]({folder}/badge_binder.svg)](https://mybinder.org/v2/gh/{repo}/main?labpath=notebooks%2F{path})")
+    return (
+        f"[![Open in Colab]({folder}/badge_colab.svg)](https://colab.research.google.com/github/{repo}/blob/main/notebooks/{path}) "
+        f"[![Open in Binder]({folder}/badge_binder.svg)](https://mybinder.org/v2/gh/{repo}/main?labpath=notebooks%2F{path})"
+    )
 
 
 def facts(path: Path) -> tuple[str, str]:

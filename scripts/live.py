@@ -1,4 +1,4 @@
-"""Write live/: the course as an instructor opens it in front of a class. Cells tagged ``live`` are blanked, their speaker notes shown, solutions left out."""
+"""Write live/, the copy an instructor opens in front of a class: ``live`` cells blanked, speaker notes shown, solutions left out."""
 
 import shutil
 

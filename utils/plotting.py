@@ -16,13 +16,27 @@ LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
 
 def use_style() -> None:
     """Set fonts, sizes and colours for all plots of a notebook; series differ by line style as well as colour."""
-    plt.rcParams.update({
-        "figure.figsize": (7, 3.6), "figure.dpi": 90, "figure.constrained_layout.use": True, "figure.facecolor": "white",
-        "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
-        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "axes.axisbelow": True,
-        "legend.frameon": False, "lines.linewidth": 1.8, "image.cmap": "viridis",
-        "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINES),
-    })
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7, 3.6),
+            "figure.dpi": 90,
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "white",
+            "font.size": 10,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "axes.axisbelow": True,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "image.cmap": "viridis",
+            "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINES),
+        }
+    )
 
 
 def figure_png(figure: plt.Figure) -> bytes:
@@ -58,7 +72,9 @@ def plot_attention(weights: torch.Tensor, queries: list[str], keys: list[str], t
     return ax
 
 
-def plot_curves(curves: dict[str, object], x=None, xlabel: str = "step", ylabel: str = "loss", title: str = "", ax: plt.Axes | None = None) -> plt.Axes:
+def plot_curves(
+    curves: dict[str, object], x=None, xlabel: str = "step", ylabel: str = "loss", title: str = "", ax: plt.Axes | None = None
+) -> plt.Axes:
     """Lines with their seeds: label -> (points,) or (seeds, points); the line is the mean, the band runs from the lowest to the highest seed.
 
     Raises ValueError for no curves, or where ``x`` has another length than a curve.
@@ -72,7 +88,7 @@ def plot_curves(curves: dict[str, object], x=None, xlabel: str = "step", ylabel:
         positions = np.arange(values.shape[1]) if x is None else np.asarray(x)
         if len(positions) != values.shape[1]:
             raise ValueError(f"{label}: {values.shape[1]} points, but x has {len(positions)}")
-        line, = ax.plot(positions, values.mean(axis=0), label=label)
+        (line,) = ax.plot(positions, values.mean(axis=0), label=label)
         if len(values) > 1:
             ax.fill_between(positions, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0)
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)

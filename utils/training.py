@@ -69,9 +69,17 @@ class Measure:
         self.peak_gb = max(self.peak_gb, self._process.memory_info().rss / 1e9)
 
 
-def fit(model: nn.Module, batches: Callable[[int], Iterable], loss_fn: Callable[[nn.Module, object], torch.Tensor],
-        optimizer: torch.optim.Optimizer, scheduler: torch.optim.lr_scheduler.LRScheduler | None = None, epochs: int = 1,
-        clip: float | None = 1.0, after_epoch: Callable[[int], bool | None] | None = None, description: str = "training") -> list[float]:
+def fit(
+    model: nn.Module,
+    batches: Callable[[int], Iterable],
+    loss_fn: Callable[[nn.Module, object], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    epochs: int = 1,
+    clip: float | None = 1.0,
+    after_epoch: Callable[[int], bool | None] | None = None,
+    description: str = "training",
+) -> list[float]:
     """Train with a progress bar and return the loss of every step.
 
     ``batches(epoch)`` yields the batches of one epoch; ``loss_fn(model, batch)`` gives a scalar loss; gradients are clipped to norm

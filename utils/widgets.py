@@ -49,8 +49,11 @@ def explore(render: Callable, alt: str, **controls: ipywidgets.Widget) -> None:
     view = ipywidgets.VBox([*controls.values(), pane])
     # One output with several faces: a live kernel shows the widget, a page without one (GitHub, nbviewer) the picture or the HTML.
     static = {"image/png": last} if isinstance(last, bytes) else {"text/html": _static(controls) + pane.value}
-    display({VIEW: {"version_major": 2, "version_minor": 0, "model_id": view.model_id}, **static, "text/plain": alt},
-            metadata={"image/png": {"alt": alt}} if isinstance(last, bytes) else {}, raw=True)
+    display(
+        {VIEW: {"version_major": 2, "version_minor": 0, "model_id": view.model_id}, **static, "text/plain": alt},
+        metadata={"image/png": {"alt": alt}} if isinstance(last, bytes) else {},
+        raw=True,
+    )
 
 
 def _frames(render: Callable, values: dict):
@@ -71,7 +74,9 @@ def _as_html(frame: str | bytes, alt: str) -> str:
 
 
 def _static(controls: dict[str, ipywidgets.Widget]) -> str:
-    rows = "; ".join(f"{html.escape(c.description or name)} <b>{html.escape(str(getattr(c, 'label', None) or c.value))}</b>" for name, c in controls.items())
+    rows = "; ".join(
+        f"{html.escape(c.description or name)} <b>{html.escape(str(getattr(c, 'label', None) or c.value))}</b>" for name, c in controls.items()
+    )
     return f"<p style='font-size:90%'><i>Static first view; run the notebook to change it.</i> {rows}</p>"
 
 
@@ -90,6 +95,8 @@ def token_html(tokens: list[str], weights=None) -> str:
             strength = max(-1.0, min(1.0, float(weights[i])))
             colour = f"rgba({'47,143,91' if strength > 0 else '209,72,43'},{abs(strength):.2f})"
         text = html.escape(token).replace(" ", "␣").replace("\n", "⏎") or "∅"
-        boxes.append(f"<span style='background:{colour};color:#111;border-radius:3px;padding:1px 3px;margin:1px;display:inline-block;"
-                     f"font-family:monospace'>{text}</span>")
+        boxes.append(
+            f"<span style='background:{colour};color:#111;border-radius:3px;padding:1px 3px;margin:1px;display:inline-block;"
+            f"font-family:monospace'>{text}</span>"
+        )
     return "<div style='line-height:1.9;background:#fff;padding:4px'>" + "".join(boxes) + "</div>"

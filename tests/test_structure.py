@@ -1,0 +1,145 @@
+"""Every notebook has the course's skeleton, rhythm and outputs; figures are local and described."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = [p for p in ALL if not p.name.startswith("00")]
+HEADINGS = ["Objectives", "Check it", "Pitfalls", "Exercises", "Quiz", "Summary", "References", "Solutions"]
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def cells(path, kind):
+    return [c for c in load(path)["cells"] if c["cell_type"] == kind]
+
+
+def outputs(path):
+    return [o for c in cells(path, "code") for o in c["outputs"]]
+
+
+def name(path):
+    return path.name[:2]
+
+
+def test_there_are_notebooks():
+    assert len(LESSONS) >= 1 and ALL[0].name == "00_start_here.ipynb"
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_outputs_are_committed_clean_and_small(path):
+    counts = [c["execution_count"] for c in cells(path, "code") if source(c).strip()]
+    assert counts == list(range(1, len(counts) + 1)), "run it with `make run`: the counts are not 1 to N"
+    for output in outputs(path):
+        assert output["output_type"] != "error"
+        assert output.get("name") != "stderr", f"stderr in an output: {''.join(output['text'])[:200]}"
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), "run it with `make run`: widget state is not kept"
+    assert path.stat().st_size <= 300_000, f"{path.stat().st_size // 1000} KB"
+    assert set(load(path)["metadata"]) == {"kernelspec"}
+    ids = [c["id"] for c in load(path)["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_pictures_are_local_and_described(path):
+    for cell in cells(path, "markdown"):
+        text = source(cell)
+        for alt, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)", text):
+            assert len(alt.split()) >= 3, f"the alt text of {target} says too little: {alt!r}"
+            assert not target.startswith("http") and (path.parent / target).exists(), f"{target} is not a file of the course"
+        assert not re.search(r"<img[^>]+src=[\"']https?://", text)
+    for output in outputs(path):
+        if "image/png" in output.get("data", {}):
+            alt = output["metadata"].get("image/png", {}).get("alt", "")
+            assert len(alt.split()) >= 4, "a picture without alt text: end the cell with show('a sentence')"
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_set_up_cell_is_the_same_everywhere(path):
+    first = source(cells(path, "code")[0])
+    assert re.sub(r"^#\| default_exp \w+\n", "", first).strip() == (ROOT / "scripts" / "setup_cell.py").read_text().strip()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_skeleton_in_order(path):
+    text = "\n".join(source(c) for c in cells(path, "markdown"))
+    assert re.match(rf"# {path.name[:2]} · \S", text), "the title is '# NN · Title'"
+    assert re.search(r"\| Time \| Peak memory \| Needs \| Builds \| Uses \|", text)
+    assert re.search(r"\| \d+ min to read, \d+ s to run \| [\d.]+ GB \|", text), "the header's facts are filled in by `make run`"
+    found = re.findall(r"^## (.+)$", text, re.M)
+    places = []
+    for heading in HEADINGS:
+        match = [i for i, h in enumerate(found) if heading in h]
+        assert match, f"no heading '## {heading}'"
+        places.append(match[0])
+    assert places == sorted(places), f"headings out of order: {found}"
+    numbered = [int(h.split(".")[0]) for h in found if re.match(r"\d+\.", h)]
+    assert numbered == list(range(1, len(numbered) + 1)) and len(numbered) >= 6, f"sections are numbered 1, 2, 3, ...: {found}"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_rhythm(path):
+    code, prose = cells(path, "code"), cells(path, "markdown")
+    assert len(prose) >= 0.9 * len(code), f"{len(prose)} prose cells to {len(code)} code cells"
+    lengths = sorted(len([line for line in source(c).splitlines() if line.strip()]) for c in code)
+    assert lengths[-1] <= 40, f"a cell of {lengths[-1]} lines"
+    assert lengths[int(0.9 * (len(lengths) - 1))] <= 20, "more than a tenth of the cells are longer than 20 lines"
+    longest = max(len(line) for c in code for line in source(c).splitlines())
+    assert longest <= 150, f"a line of {longest} characters"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_exercises_quiz_and_solutions(path):
+    number = path.name[:2]
+    code = cells(path, "code")
+    text = "\n".join(source(c) for c in cells(path, "markdown"))
+    asked = re.findall(r"^### Exercise (\d) · \d+ min · (?:easy|medium|hard)", text, re.M)
+    assert 2 <= len(asked) <= 4, f"{len(asked)} exercises"
+    assert text.count("<summary>Hint</summary>") >= len(asked), "each exercise has one folded hint"
+    for exercise in asked:
+        calls = [c for c in code if f'check("{number}.{exercise}"' in source(c)]
+        solutions = [c for c in calls if "solution" in c["metadata"].get("tags", [])]
+        assert len(calls) - len(solutions) == 1 and len(solutions) == 1, f"exercise {exercise}: one check and one solution"
+        assert "assert check(" in source(solutions[0]) and "record=False" in source(solutions[0])
+        assert solutions[0]["metadata"].get("jupyter", {}).get("source_hidden"), "a solution is folded"
+        assert "passed" in "".join(solutions[0]["outputs"][-1]["text"])
+    assert any(f'quiz("{number}")' in source(c) for c in code)
+    assert sum("live" in c["metadata"].get("tags", []) for c in code) >= 4, "the cells an instructor types are tagged `live`"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_no_dead_checks(path):
+    """An expected error is shown with try/except/else that fails in the else."""
+    for cell in cells(path, "code"):
+        text = source(cell)
+        if re.search(r"^try:", text, re.M):
+            assert re.search(r"^else:\n\s+raise", text, re.M), f"a try without an else that raises:\n{text}"
+
+
+def test_the_tables_are_current():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in LESSONS:
+        facts = re.search(r"\| (\d+ min) to read, (\S+ s) to run \| (\S+ GB) \|", source(load(path)["cells"][0]))
+        assert f"(notebooks/{path.name})" in readme and f"{facts[1]} + {facts[2]} | {facts[3]}" in readme, (
+            f"run `make run`: the README lags behind {path.name}"
+        )
+    for number in range(1, 27):
+        assert f"\n| {number:02d} | " in readme
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_links_of_pages_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [t for t in re.findall(r"\]\(([^)#\s]+)", text) if not t.startswith("http")]
+    assert targets
+    assert not [t for t in targets if not (ROOT / t).exists()]
