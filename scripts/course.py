@@ -14,12 +14,27 @@ COURSE = [
         "Part I: foundations",
         [
             ("01", "use_cases", "Use cases", "five families of tasks, run live on two real models"),
-            ("02", "architecture", "High-level architecture", "the 2017 transformer opened box by box; dates in words to ISO"),
+            (
+                "02",
+                "architecture",
+                "High-level architecture",
+                "the 2017 transformer opened box by box; dates in words to ISO",
+            ),
             ("03", "tokenization", "Tokenization", "byte-level BPE in tensors, equal to Hugging Face tokenizers"),
             ("04", "embeddings", "Embeddings", "skip-gram and GloVe; semantic search"),
             ("05", "attention", "Attention", "multi-head attention, encoder and decoder blocks, equal to PyTorch's"),
-            ("06", "position_embeddings", "Position embeddings", "sinusoidal, learned, T5, ALiBi; the whole 2017 transformer"),
-            ("07", "project_1_sentiment_analysis", "Project 1: sentiment analysis with a transformer from scratch", "a classifier of real reviews"),
+            (
+                "06",
+                "position_embeddings",
+                "Position embeddings",
+                "sinusoidal, learned, T5, ALiBi; the whole 2017 transformer",
+            ),
+            (
+                "07",
+                "project_1_sentiment_analysis",
+                "Project 1: sentiment analysis with a transformer from scratch",
+                "a classifier of real reviews",
+            ),
         ],
     ),
     (
@@ -32,20 +47,40 @@ COURSE = [
                 "Project 2: text summarization with BERT models from Hugging Face",
                 "extractive and abstractive summaries",
             ),
-            ("10", "knowledge_distillation", "Knowledge distillation", "soft targets, hidden states, attention transfer"),
+            (
+                "10",
+                "knowledge_distillation",
+                "Knowledge distillation",
+                "soft targets, hidden states, attention transfer",
+            ),
             ("11", "distilbert", "DistilBERT", "a student of half the layers, the paper's claim tested"),
-            ("12", "rope_and_flash_attention", "Longer context: RoPE and FlashAttention", "rotary positions and tiled attention"),
+            (
+                "12",
+                "rope_and_flash_attention",
+                "Longer context: RoPE and FlashAttention",
+                "rotary positions and tiled attention",
+            ),
             ("13", "fine_tuning", "Fine-tuning", "features, full, gradual; supervised fine-tuning"),
             ("14", "lora", "LoRA", "low-rank adapters, equal to PEFT"),
             ("15", "t5", "T5", "text-to-text, span corruption"),
-            ("16", "project_3_ner_with_autotrain", "Project 3: fine-tuning T5 for named entity recognition with AutoTrain", "an entity recognizer"),
+            (
+                "16",
+                "project_3_ner_with_autotrain",
+                "Project 3: fine-tuning T5 for named entity recognition with AutoTrain",
+                "an entity recognizer",
+            ),
         ],
     ),
     (
         "Part III: decoders and alignment",
         [
             ("17", "gpt", "GPT", "a GPT and its sampling"),
-            ("18", "project_4_gpt_with_lightning", "Project 4: GPT from scratch with PyTorch and Lightning", "a model of Shakespeare's plays"),
+            (
+                "18",
+                "project_4_gpt_with_lightning",
+                "Project 4: GPT from scratch with PyTorch and Lightning",
+                "a model of Shakespeare's plays",
+            ),
             ("19", "rlhf_and_dpo", "Alignment: RLHF and DPO", "a reward model, PPO, the DPO loss"),
             ("20", "project_5_dpo", "Project 5: improving GPT responses with DPO", "a better-behaved assistant"),
         ],
@@ -63,7 +98,12 @@ COURSE = [
             ),
             ("24", "deepseek", "DeepSeek", "latent attention, mixture of experts"),
             ("25", "grpo", "GRPO", "reasoning learned from reward alone"),
-            ("26", "project_7_local_inference_with_ollama", "Project 7: local inference with DeepSeek via Ollama", "a local chat"),
+            (
+                "26",
+                "project_7_local_inference_with_ollama",
+                "Project 7: local inference with DeepSeek via Ollama",
+                "a local chat",
+            ),
         ],
     ),
 ]
@@ -76,7 +116,9 @@ def notebooks() -> list[Path]:
 
 def repository() -> str:
     """owner/name of the repository, as pyproject.toml says: the one place."""
-    return re.search(r'^Repository = "https://github\.com/([\w.-]+/[\w.-]+)"', (ROOT / "pyproject.toml").read_text(), re.M)[1]
+    return re.search(
+        r'^Repository = "https://github\.com/([\w.-]+/[\w.-]+)"', (ROOT / "pyproject.toml").read_text(), re.M
+    )[1]
 
 
 def badges(path: str, folder: str = "figures") -> str:
@@ -90,7 +132,9 @@ def badges(path: str, folder: str = "figures") -> str:
 
 def facts(path: Path) -> tuple[str, str]:
     """(minutes, memory) from a notebook's header, such as ("45 min, 30 s to run", "1.2 GB")."""
-    match = re.search(r"\| (\d+ min) to read, (\S+ s) to run \| (\S+ GB) \|", nbformat.read(path, as_version=4).cells[0].source)
+    match = re.search(
+        r"\| (\d+ min) to read, (\S+ s) to run \| (\S+ GB) \|", nbformat.read(path, as_version=4).cells[0].source
+    )
     return (f"{match[1]} + {match[2]}", match[3]) if match else ("", "")
 
 
@@ -98,7 +142,12 @@ def table(link: str, picture: str) -> str:
     """The course's table; ``link`` and ``picture`` are prefixes of paths to notebooks and figures."""
     lines = []
     for part, entries in COURSE:
-        lines += [f"**{part}**", "", "| | Notebook | What you build | Read + run | Memory | |", "| --- | --- | --- | --- | --- | --- |"]
+        lines += [
+            f"**{part}**",
+            "",
+            "| | Notebook | What you build | Read + run | Memory | |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
         for number, slug, title, builds in entries:
             path = ROOT / "notebooks" / f"{number}_{slug}.ipynb"
             if path.exists():
@@ -135,12 +184,17 @@ def write_badges(repo: str | None = None) -> None:
         sys.exit(f"error: REPO must look like owner/name, not {repo!r}")
     project, setup = ROOT / "pyproject.toml", ROOT / "scripts" / "setup_cell.py"
     if repo:
-        project.write_text(re.sub(r'(Repository = "https://github\.com/)[\w.-]+/[\w.-]+"', rf'\g<1>{repo}"', project.read_text()))
-    setup.write_text(re.sub(r"https://github\.com/[\w.-]+/[\w.-]+", f"https://github.com/{repository()}", setup.read_text()))
+        project.write_text(
+            re.sub(r'(Repository = "https://github\.com/)[\w.-]+/[\w.-]+"', rf'\g<1>{repo}"', project.read_text())
+        )
+    setup.write_text(
+        re.sub(r"https://github\.com/[\w.-]+/[\w.-]+", f"https://github.com/{repository()}", setup.read_text())
+    )
     for path in notebooks():
         notebook = nbformat.read(path, as_version=4)
         first = notebook.cells[0]
-        first.source = re.sub(r"<!-- badges -->[^\n]*", f"<!-- badges -->{badges(path.name)}", first.source)
+        line = f"<!-- badges -->\n\n{badges(path.name)}"
+        first.source = re.sub(r"<!-- badges -->(\s*\[!\[Open in [^\n]*)?", lambda _, line=line: line, first.source)
         code = next(cell for cell in notebook.cells if cell.cell_type == "code")
         lead = "".join(line + "\n" for line in code.source.splitlines() if line.startswith("#| default_exp"))
         code.source = lead + setup.read_text().rstrip()

@@ -18,7 +18,12 @@ def live_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if "live" in tags:
             notes = cell.metadata.get("notes", "")
             cells.append(nbformat.v4.new_markdown_cell(f"> **Speaker.** {notes}", metadata={"tags": ["notes"]}))
-            cell.source = "\n".join(line for line in cell.source.splitlines() if line.startswith("#") and not line.startswith("#|")) or "# type here"
+            cell.source = (
+                "\n".join(
+                    line for line in cell.source.splitlines() if line.startswith("#") and not line.startswith("#|")
+                )
+                or "# type here"
+            )
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         cells.append(cell)

@@ -24,8 +24,16 @@ PROBE = "import resource, sys; print(resource.getrusage(resource.RUSAGE_SELF).ru
 def execute(path: Path) -> tuple[nbformat.NotebookNode, float, float]:
     """Run one notebook; returns (the notebook with outputs, seconds from the kernel's start, peak memory in GB)."""
     notebook = nbformat.read(path, as_version=4)
-    notebook.metadata = nbformat.from_dict({"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}})
-    client = NotebookClient(notebook, timeout=900, kernel_name="python3", record_timing=False, resources={"metadata": {"path": str(path.parent)}})
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    )
+    client = NotebookClient(
+        notebook,
+        timeout=900,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(path.parent)}},
+    )
     start = time.perf_counter()
     with client.setup_kernel():
         for index, cell in enumerate(notebook.cells):
@@ -64,7 +72,10 @@ def main(numbers: list[str]) -> int:
     os.environ["PYTHONWARNINGS"] = os.environ.get("PYTHONWARNINGS", "default")
     chosen = [p for p in notebooks() if not numbers or p.name[:2] in numbers]
     if len(chosen) < len(numbers):
-        print(f"error: no notebook for {' '.join(sorted(set(numbers) - {p.name[:2] for p in chosen}))}; name them like 03", file=sys.stderr)
+        print(
+            f"error: no notebook for {' '.join(sorted(set(numbers) - {p.name[:2] for p in chosen}))}; name them like 03",
+            file=sys.stderr,
+        )
         return 1
     failed = 0
     for path in chosen:
@@ -77,12 +88,18 @@ def main(numbers: list[str]) -> int:
         complaints = tidy(notebook)
         first = notebook.cells[0]
         first.source = re.sub(
-            r"(\| [\d?]+ min to read), [^|]* s to run \| [^|]* GB \|", rf"\1, {seconds:.0f} s to run | {peak:.1f} GB |", first.source
+            r"(\| [\d?]+ min to read), [^|]* s to run \| [^|]* GB \|",
+            rf"\1, {seconds:.0f} s to run | {peak:.1f} GB |",
+            first.source,
         )
         half = path.with_suffix(".part")
         nbformat.write(notebook, half)
         os.replace(half, path)
-        print(f"{path.name}: {seconds:.0f} s, {peak:.1f} GB, {path.stat().st_size // 1000} KB" + "".join(f"\n  {c}" for c in complaints), flush=True)
+        print(
+            f"{path.name}: {seconds:.0f} s, {peak:.1f} GB, {path.stat().st_size // 1000} KB"
+            + "".join(f"\n  {c}" for c in complaints),
+            flush=True,
+        )
         failed += bool(complaints)
     write_tables()
     return failed

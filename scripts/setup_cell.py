@@ -3,8 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "utils" / "lessons").is_dir()), Path("/content/course"))
+ROOT = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "utils/lessons").is_dir()), Path("/content/course"))
 if "google.colab" in sys.modules and not ROOT.exists():
-    subprocess.run(["git", "clone", "-q", "--depth", "1", "https://github.com/OWNER/transformers-course", str(ROOT)], check=True)
+    address = "https://github.com/OWNER/transformers-course"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", address, str(ROOT)], check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements.txt")], check=True)
 sys.path.insert(0, str(ROOT))

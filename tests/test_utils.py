@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def test_passive_waiting_is_set_before_torch():
     environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
     code = "import utils, os, sys; assert 'torch' not in sys.modules; print(os.environ['OMP_WAIT_POLICY'])"
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
     assert out.strip() == "PASSIVE"
 
 
@@ -93,8 +95,12 @@ def test_plot_attention_and_curves():
     assert ax.images[0].get_clim() == (0, 1) and ax.get_ylabel() == "query"
     with pytest.raises(ValueError, match=r"shape \(3, 4\)"):
         plotting.plot_attention(torch.eye(3, 4), list("abcd"), list("wxy"), "title")
-    ax = plotting.plot_curves({"one": [3, 2, 1], "three seeds": np.random.rand(3, 3)}, xlabel="step", ylabel="loss", title="t")
-    assert len(ax.lines) == 2 and len(ax.collections) == 1 and ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    ax = plotting.plot_curves(
+        {"one": [3, 2, 1], "three seeds": np.random.rand(3, 3)}, xlabel="step", ylabel="loss", title="t"
+    )
+    assert (
+        len(ax.lines) == 2 and len(ax.collections) == 1 and ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
+    )
     with pytest.raises(ValueError, match="at least one"):
         plotting.plot_curves({})
     with pytest.raises(ValueError, match="3 points, but x has 2"):
@@ -115,7 +121,9 @@ def test_show_needs_an_alt_text_and_a_figure():
 
 def captured(monkeypatch, module):
     shown = []
-    monkeypatch.setattr(module, "display", lambda bundle, metadata=None, raw=False: shown.append((bundle, metadata or {})))
+    monkeypatch.setattr(
+        module, "display", lambda bundle, metadata=None, raw=False: shown.append((bundle, metadata or {}))
+    )
     return shown
 
 
@@ -155,7 +163,9 @@ def test_explore_streams_shows_figures_and_survives_errors(monkeypatch):
         return figure
 
     widgets.explore(picture, alt="a line from zero to n", n=ipywidgets.IntSlider(value=1))
-    assert shown[1][0]["image/png"].startswith(b"\x89PNG") and shown[1][1]["image/png"]["alt"] == "a line from zero to n"
+    assert (
+        shown[1][0]["image/png"].startswith(b"\x89PNG") and shown[1][1]["image/png"]["alt"] == "a line from zero to n"
+    )
     fragile = ipywidgets.IntSlider(value=1, min=0, max=5)
     widgets.explore(lambda n: f"{1 / n}", alt="one divided by n", n=fragile)
     fragile.value = 0  # the error is shown in the pane, not raised
@@ -194,5 +204,7 @@ def test_live_copy_blanks_live_cells_and_drops_solutions():
     blanked = [c for c in after.cells if "live" in c.metadata.get("tags", [])]
     assert blanked and all(line.startswith("#") for c in blanked for line in c.source.splitlines())
     assert sum("notes" in c.metadata.get("tags", []) for c in after.cells) == len(blanked)
-    assert not any("solution" in c.metadata.get("tags", []) for c in after.cells) and "assert check(" not in json.dumps(after)
+    assert not any("solution" in c.metadata.get("tags", []) for c in after.cells) and "assert check(" not in json.dumps(
+        after
+    )
     assert any("solution" in c.metadata.get("tags", []) for c in before.cells)

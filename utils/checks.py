@@ -118,10 +118,14 @@ def progress_table() -> None:
         module = importlib.import_module(f"utils.exercises.{path.stem}")
         names = [f"{number}.{name[6:]}" for name in sorted(vars(module)) if re.fullmatch(r"check_\d", name)]
         marks = " ".join(f"{name} {'done' if noted.get(name) else 'open'}," for name in names).rstrip(",")
-        rows.append(f"<tr><td>{number}</td><td style='text-align:left'>{marks}</td><td>{'done' if noted.get(f'{number}.quiz') else 'open'}</td></tr>")
+        rows.append(
+            f"<tr><td>{number}</td><td style='text-align:left'>{marks}</td><td>{'done' if noted.get(f'{number}.quiz') else 'open'}</td></tr>"
+        )
     display(
         {
-            "text/html": "<table><tr><th>Notebook</th><th>Exercises</th><th>Quiz</th></tr>" + "".join(rows) + "</table>",
+            "text/html": "<table><tr><th>Notebook</th><th>Exercises</th><th>Quiz</th></tr>"
+            + "".join(rows)
+            + "</table>",
             "text/plain": f"{len(noted)} exercises and quizzes done",
         },
         raw=True,
@@ -141,9 +145,15 @@ def quiz(notebook: str) -> None:
     for number, question in enumerate(questions):
         options = [question.right, *question.wrong]
         random.Random(f"{notebook}.{number}").shuffle(options)
-        boxes.append(_question_box(number, question, options, solved, lambda: len(solved) == len(questions) and _record(f"{notebook}.quiz")))
+        boxes.append(
+            _question_box(
+                number, question, options, solved, lambda: len(solved) == len(questions) and _record(f"{notebook}.quiz")
+            )
+        )
         items = "".join(f"<li>{html.escape(option)}</li>" for option in options)
-        reasons = "".join(f"<li>{html.escape(option)}: {html.escape(reason)}</li>" for option, reason in question.wrong.items())
+        reasons = "".join(
+            f"<li>{html.escape(option)}: {html.escape(reason)}</li>" for option, reason in question.wrong.items()
+        )
         static.append(
             f"<p><b>{number + 1}. {html.escape(question.text)}</b></p><ul>{items}</ul><details><summary>Answer</summary><p>"
             f"<b>{html.escape(question.right)}</b>: {html.escape(question.why)}</p><ul>{reasons}</ul></details>"
@@ -151,7 +161,11 @@ def quiz(notebook: str) -> None:
     view = ipywidgets.VBox(boxes)
     display(
         {
-            "application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": view.model_id},
+            "application/vnd.jupyter.widget-view+json": {
+                "version_major": 2,
+                "version_minor": 0,
+                "model_id": view.model_id,
+            },
             "text/html": "".join(static),
             "text/plain": f"Quiz {notebook}: {len(questions)} questions",
         },
@@ -159,7 +173,9 @@ def quiz(notebook: str) -> None:
     )
 
 
-def _question_box(number: int, question: Question, options: list[str], solved: set, after: Callable) -> ipywidgets.Widget:
+def _question_box(
+    number: int, question: Question, options: list[str], solved: set, after: Callable
+) -> ipywidgets.Widget:
     buttons = ipywidgets.RadioButtons(options=options, value=None, layout=ipywidgets.Layout(width="auto"))
     verdict = ipywidgets.HTML()
 

@@ -114,7 +114,9 @@ def _download(name: str, version: str, digest: str, target: Path) -> None:
                     else:
                         output.append(line.strip())
         except OSError as error:
-            raise DataError(f"{name} could not be written to {target.parent}: {error}. Free some space, then: {MEND}") from error
+            raise DataError(
+                f"{name} could not be written to {target.parent}: {error}. Free some space, then: {MEND}"
+            ) from error
         files = list(Path(folder).glob("*.whl"))
         if pip.returncode or not files:
             text = "\n".join(output)
@@ -186,7 +188,9 @@ def _clean_play(text: str) -> str:
     text = re.sub(r"^# .+\n", "", text)
     text = re.sub(r"^#+ *", "", text, flags=re.M)  # headings keep their words
     text = re.sub(r"_*\\?\[[^\]_]*\]_*", "", text)  # stage directions inside a speech
-    text = re.sub(r"(?<![\w_])_+[^_\n]+(?:\n[^_\n]+)*_+(?!\w)", "", text)  # those between speeches, some over several lines
+    text = re.sub(
+        r"(?<![\w_])_+[^_\n]+(?:\n[^_\n]+)*_+(?!\w)", "", text
+    )  # those between speeches, some over several lines
     text = re.sub(r"^\*\*(.+?)\*\*[ \t]*$", r"\1:", text, flags=re.M)  # speakers
     text = html.unescape(text).replace("\\", "").replace("*", "").replace("& c.", "&c.").replace("sha$l", "shall")
     text = re.sub(r"[ \t]+$", "", text, flags=re.M)

@@ -21,7 +21,11 @@ def rows() -> list[tuple[str, str, str]]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory, disk = psutil.virtual_memory(), shutil.disk_usage(data.ROOT)
     found = [
-        ("Python", platform.python_version(), "" if sys.version_info >= (3, 10) else "make clean, then make lab PYTHON=python3.12"),
+        (
+            "Python",
+            platform.python_version(),
+            "" if sys.version_info >= (3, 10) else "make clean, then make lab PYTHON=python3.12",
+        ),
         ("Cores", str(cores), ""),
         (
             "Memory",

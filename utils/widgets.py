@@ -75,7 +75,8 @@ def _as_html(frame: str | bytes, alt: str) -> str:
 
 def _static(controls: dict[str, ipywidgets.Widget]) -> str:
     rows = "; ".join(
-        f"{html.escape(c.description or name)} <b>{html.escape(str(getattr(c, 'label', None) or c.value))}</b>" for name, c in controls.items()
+        f"{html.escape(c.description or name)} <b>{html.escape(str(getattr(c, 'label', None) or c.value))}</b>"
+        for name, c in controls.items()
     )
     return f"<p style='font-size:90%'><i>Static first view; run the notebook to change it.</i> {rows}</p>"
 
