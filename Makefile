@@ -23,7 +23,7 @@ $(VENV)/developer: $(VENV)/learner requirements/dev.txt
 	@touch $@
 
 lab: $(VENV)/learner data  ## make the environment, fetch data and models, open JupyterLab at the start page
-	$(BIN)/jupyter lab --LabApp.news_url=None notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None notebooks/00_start_here.ipynb
 
 test: $(VENV)/developer data  ## make what is missing, then run every test, the notebooks among them
 	@$(BIN)/python -m pytest tests notebooks
