@@ -19,14 +19,8 @@ def export(folder: Path) -> list[Path]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 nb_export(notebook, lib_path=folder)
-            for path in (folder / f"{name}.py" for name in names):  # the same first line wherever the module is written
-                path.write_text(
-                    re.sub(
-                        r"File to edit: \S*notebooks/(\S+\.ipynb)",
-                        r"File to edit: ../../notebooks/\1",
-                        path.read_text(),
-                    )
-                )
+            for path in (folder / f"{name}.py" for name in names):  # the same text wherever the module is written
+                path.write_text(re.sub(r"(?<= )\S*notebooks/(\d\d_\S+\.ipynb)", r"../../notebooks/\1", path.read_text()))
                 written.append(path)
     return written
 
