@@ -12,7 +12,9 @@ def live_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A notebook with its ``live`` cells blanked below their comments, notes above them, and no solutions or outputs."""
     cells = []
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and cell.source.startswith("## Solutions"):
+        if cell.cell_type == "markdown" and "## Solutions" in cell.source:
+            cell.source = cell.source.split("## Solutions")[0].rstrip()
+            cells.append(cell)
             break
         tags = cell.metadata.get("tags", [])
         if "live" in tags:
