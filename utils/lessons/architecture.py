@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from utils.training import fit
 
 # %% ../../notebooks/02_architecture.ipynb #7f625596
-UNITS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+UNITS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()
+UNITS += "seventeen eighteen nineteen".split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 IRREGULAR = dict(
     one="first",

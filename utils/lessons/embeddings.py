@@ -29,7 +29,10 @@ def build_vocabulary(word_counts: Counter, min_count: int = 20) -> list[str]:
 
 
 def encode_documents(documents: list[list[str]], index: dict[str, int], gap: int = 5) -> torch.Tensor:
-    """All documents as one row of indices, unknown words dropped, ``gap`` times -1 after each document so that no window reaches across."""
+    """All documents as one row of indices, unknown words dropped.
+
+    ``gap`` times -1 stand after each document, so that no window reaches from one to the next.
+    """
     stream = []
     for document in documents:
         stream += [index[word] for word in document if word in index] + [-1] * gap
@@ -37,7 +40,10 @@ def encode_documents(documents: list[list[str]], index: dict[str, int], gap: int
 
 # %% ../../notebooks/04_embeddings.ipynb #431ae219
 def skipgram_pairs(stream: torch.Tensor, reach: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Centres and contexts (n_pairs,) of a row of indices, -1 standing for "no word"; ``reach`` (n_tokens,) is each centre's window."""
+    """Centres and contexts (n_pairs,) of a row of indices (n_tokens,), in which -1 is no word.
+
+    ``reach`` (n_tokens,) is each centre's window, in places to either side.
+    """
     centres, contexts = [], []
     for d in range(1, int(reach.max()) + 1):
         left, right = stream[:-d], stream[d:]
@@ -50,23 +56,25 @@ def skipgram_pairs(stream: torch.Tensor, reach: torch.Tensor) -> tuple[torch.Ten
 
 # %% ../../notebooks/04_embeddings.ipynb #73cbc681
 def subsample(stream: torch.Tensor, counts: torch.Tensor, threshold: float, generator: torch.Generator) -> torch.Tensor:
-    """The stream without most of its very frequent words: a token of relative frequency f stays with probability sqrt(threshold / f)."""
+    """The stream, thinned: a token of relative frequency f stays with probability sqrt(threshold / f), at most 1."""
     stay = (threshold * counts.sum() / counts).sqrt().clamp(max=1.0)
     stay = torch.cat([stay, torch.ones(1)])                  # index -1, between documents: always stays
     return stream[torch.rand(len(stream), generator=generator) < stay[stream]]
 
 # %% ../../notebooks/04_embeddings.ipynb #cc1e3ddf
 def skipgram_gradients(w: torch.Tensor, c: torch.Tensor, noise: torch.Tensor, k: float):
-    """Gradients of the summed skip-gram loss (Mikolov et al. 2013b, equation 4): w, c (B, d_model), noise (S, d_model) shared by the batch.
+    """Gradients of the summed skip-gram loss (Mikolov et al. 2013b, equation 4) for w, c and noise, each of its shape.
 
-    Returns the gradients for w, c and noise, each of its shape; ``k`` is the weight of the noise, in words a pair.
+    w, c (B, d_model): centres and contexts; noise (S, d_model): shared; ``k``: its weight, in words a pair.
     """
     pull = torch.sigmoid((w * c).sum(dim=1, keepdim=True)) - 1      # (B, 1)
     push = torch.sigmoid(w @ noise.T) * (k / len(noise))            # (B, S)
     return pull * c + push @ noise, pull * w, push.T @ w
 
 # %% ../../notebooks/04_embeddings.ipynb #d2efb6a9
-def train_skipgram(stream, counts, d_model=100, window=5, k=5, n_noise=64, batch=1024, lr=0.1, epochs=1, threshold=1e-3, seed=0):
+def train_skipgram(
+    stream, counts, d_model=100, window=5, k=5, n_noise=64, batch=1024, lr=0.1, epochs=1, threshold=1e-3, seed=0
+):
     """Skip-gram with negative sampling by plain SGD, the rate falling to zero; returns the centre vectors (V, d_model).
 
     Mikolov et al. 2013b; here the noise words are drawn once a batch and shared by its pairs.
@@ -81,7 +89,8 @@ def train_skipgram(stream, counts, d_model=100, window=5, k=5, n_noise=64, batch
         order = torch.randperm(len(centres), generator=generator)
         batches = list(zip(centres[order].split(batch), contexts[order].split(batch), strict=True))
         drawn = torch.multinomial(p_noise, len(batches) * n_noise, replacement=True, generator=generator).split(n_noise)
-        for step, ((i, j), m) in enumerate(zip(tqdm(batches, desc=f"skip-gram {epoch + 1}/{epochs}", leave=False), drawn, strict=True)):
+        bar = tqdm(batches, desc=f"skip-gram {epoch + 1}/{epochs}", leave=False)
+        for step, ((i, j), m) in enumerate(zip(bar, drawn, strict=True)):
             rate = lr * (1 - (epoch * len(batches) + step) / (epochs * len(batches)))
             grad_w, grad_c, grad_noise = skipgram_gradients(W[i], C[j], C[m], k)
             W.index_add_(0, i, grad_w, alpha=-rate)
@@ -91,7 +100,7 @@ def train_skipgram(stream, counts, d_model=100, window=5, k=5, n_noise=64, batch
 
 # %% ../../notebooks/04_embeddings.ipynb #b3c780b0
 def cooccurrence(stream: torch.Tensor, V: int, window: int = 5) -> sp.csr_matrix:
-    """Symmetric counts (V, V) of words within a window, a pair at distance d counting 1/d; -1 in the stream is no word."""
+    """Symmetric counts (V, V) of words in a window, a pair at distance d counting 1/d; -1 is no word."""
     X = sp.csr_matrix((V, V), dtype=np.float32)
     for d in range(1, window + 1):
         left, right = stream[:-d], stream[d:]
@@ -102,7 +111,7 @@ def cooccurrence(stream: torch.Tensor, V: int, window: int = 5) -> sp.csr_matrix
 
 # %% ../../notebooks/04_embeddings.ipynb #119f5af5
 def ppmi(X: sp.spmatrix, smoothing: float = 0.75) -> sp.csr_matrix:
-    """Positive pointwise mutual information of counts (V, V), context probabilities raised to ``smoothing`` (Levy et al. 2015)."""
+    """Positive pointwise mutual information of counts (V, V), contexts smoothed (Levy et al. 2015)."""
     X = X.tocoo()
     n = np.bincount(X.row, weights=X.data, minlength=X.shape[0])            # (V,)
     p_context = n**smoothing / (n**smoothing).sum()                         # (V,)
@@ -118,7 +127,10 @@ def svd_vectors(M: sp.spmatrix, d_model: int = 100, seed: int = 0) -> torch.Tens
 
 # %% ../../notebooks/04_embeddings.ipynb #818206f6
 def glove_residual(w, c, b, b2, x, x_max=100.0):
-    """Weight f(x) and difference to ln x of cells x (n,), with w, c (n, d_model), b, b2 (n,): Pennington et al. 2014, equations 8 and 9."""
+    """Weight f(x) and difference to ln x, each (n,), of n cells: w, c (n, d_model), b, b2, x (n,).
+
+    Pennington et al. 2014, equations 8 and 9.
+    """
     return (x / x_max).clamp(max=1.0) ** 0.75, (w * c).sum(dim=1) + b + b2 - x.log()
 
 
@@ -138,7 +150,8 @@ def train_glove(X: sp.spmatrix, d_model=100, epochs=6, lr=0.1, batch=16384, x_ma
             w, c, b, b2 = (p[r] for p, r in zip(params, (i, j, i, j), strict=True))
             f, difference = glove_residual(w, c, b, b2, x[chosen], x_max)
             g = f * difference                                              # (batch,)
-            for p, s, r, grad in zip(params, squares, (i, j, i, j), (g[:, None] * c, g[:, None] * w, g, g), strict=True):
+            grads = (g[:, None] * c, g[:, None] * w, g, g)
+            for p, s, r, grad in zip(params, squares, (i, j, i, j), grads, strict=True):
                 total = torch.zeros_like(p).index_add_(0, r, grad)
                 s += total * total
                 p.addcdiv_(total, s.sqrt(), value=-lr)
@@ -174,7 +187,7 @@ fans admirers critics, scene sequence actor, lovely charming disgusting, tiny sm
 
 # %% ../../notebooks/04_embeddings.ipynb #69890cf7
 def similarity_test(vectors: torch.Tensor, index: dict[str, int], triples: list[tuple[str, str, str]]) -> torch.Tensor:
-    """For each triple (word, nearer, farther): True where the cosine agrees that ``nearer`` is nearer; (n_triples,) booleans."""
+    """(n_triples,) booleans: for each (word, nearer, farther), is ``nearer`` nearer by cosine?"""
     unit = F.normalize(vectors, dim=1)                                                  # (V, d_model)
     word, nearer, farther = unit[torch.tensor([[index[w] for w in t] for t in triples])].unbind(dim=1)
     return (word * nearer).sum(dim=1) > (word * farther).sum(dim=1)
@@ -189,7 +202,8 @@ PAIRS = {name: [tuple(pair.split()) for pair in line.split(", ")] for name, line
             "take took, tell told, find found, think thought, kill killed, start started, look looked",
     "comparative": "good better, bad worse, big bigger, fast faster, small smaller, old older, young younger, great greater, "
                    "easy easier, hard harder, strong stronger, dark darker, deep deeper, long longer, high higher",
-    "adverb": "slow slowly, quick quickly, real really, perfect perfectly, terrible terribly, absolute absolutely, beautiful beautifully, complete completely, "
+    "adverb": "slow slowly, quick quickly, real really, perfect perfectly, terrible terribly, "
+              "absolute absolutely, beautiful beautifully, complete completely, "
               "usual usually, sudden suddenly, obvious obviously, serious seriously, bad badly, sad sadly, brilliant brilliantly",
 }.items()}
 
@@ -201,8 +215,8 @@ def analogy_questions(n: int = 200, seed: int = 4) -> list[tuple[str, str, str, 
     return [every[i] for i in order[:n]]
 
 
-def analogy_test(vectors: torch.Tensor, index: dict[str, int], questions: list[tuple], exclude: bool = True) -> torch.Tensor:
-    """Index of the word nearest to b - a + x for each question; ``exclude`` leaves a, b and x out. (n_questions,)"""
+def analogy_test(vectors: torch.Tensor, index: dict, questions: list[tuple], exclude: bool = True) -> torch.Tensor:
+    """(n_questions,) indices of the words nearest to b - a + x; ``exclude`` leaves a, b and x out."""
     unit = F.normalize(vectors, dim=1)                                                  # (V, d_model)
     a, b, x, _ = torch.tensor([[index[w] for w in q] for q in questions]).unbind(dim=1)
     cosines = (unit[b] - unit[a] + unit[x]) @ unit.T                                    # (n_questions, V)
