@@ -9,3 +9,5 @@ if "google.colab" in sys.modules and not ROOT.exists():
     subprocess.run(["git", "clone", "-q", "--depth", "1", address, str(ROOT)], check=True)
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "-r", str(ROOT / "requirements.txt")], check=True)
 sys.path.insert(0, str(ROOT))
+
+import utils  # noqa: E402, F401  (sets how threads wait, which must stand before torch is imported)

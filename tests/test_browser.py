@@ -26,15 +26,23 @@ FLAGS = [
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def context(tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("chrome"), executable_path=CHROME, headless=True, args=FLAGS, viewport={"width": 1280, "height": 900}
         )
-        yield context.pages[0] if context.pages else context.new_page()
+        yield context
         context.close()
+
+
+@pytest.fixture
+def page(context):
+    """A page of its own for each test: an unsaved notebook would ask before it lets go of the page."""
+    page = context.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +144,15 @@ def test_a_widget_moves(page, lab, folder):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb")), ids=lambda p: p.name[:2])
 def test_a_page_without_a_kernel_shows_every_picture_and_widget(page, path, tmp_path):
-    """What GitHub shows: nbconvert's page, every image loaded and described, no empty widget."""
+    """What GitHub shows: nbconvert's page, every image loaded, no empty widget."""
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(path)], check=True, capture_output=True
     )
     shutil.copytree(ROOT / "notebooks" / "figures", tmp_path / "figures")
     page.goto((tmp_path / path.with_suffix(".html").name).as_uri(), wait_until="domcontentloaded")
     page.wait_for_function("[...document.images].every(image => image.complete)", timeout=60_000)
-    broken = page.evaluate("""() => [...document.images]
-        .filter(i => !i.naturalWidth || !i.alt || i.alt.startsWith("No description has been provided"))
-        .map(i => i.outerHTML.slice(0, 200))""")
+    # nbconvert does not carry the alt text of outputs (test_structure reads it in the notebooks), but that of drawn figures
+    broken = page.evaluate("[...document.images].filter(i => !i.naturalWidth || !i.alt).map(i => i.outerHTML.slice(0, 200))")
     assert not broken
     text = page.inner_text("body")
     assert "model not found" not in text and "Loading widget" not in text
