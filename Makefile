@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test data run lessons live badges benchmarks lint clean
+.PHONY: help lab test data run lessons live badges checkpoints benchmarks lint clean
 
 help:  ## print this list
 	@echo "Transformers course. Two commands are enough: 'make lab' to learn, 'make test' to prove that everything works."
@@ -42,6 +42,9 @@ live: $(VENV)/developer  ## write a copy for live coding to live/: marked cells 
 
 badges: $(VENV)/developer  ## write the repository's address everywhere: make badges REPO=owner/name
 	@$(BIN)/python scripts/course.py $(REPO)
+
+checkpoints: $(VENV)/developer data  ## train the weights in data/checkpoints again (a quarter of an hour)
+	@$(BIN)/python scripts/checkpoints.py
 
 benchmarks: $(VENV)/developer data  ## run the open scripts behind the committed results (an hour or so)
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
