@@ -1,0 +1,115 @@
+"""Checks and quiz of notebook 12, RoPE and FlashAttention."""
+
+import math
+
+import torch
+
+from utils.checks import Question, call, expect
+
+
+def same(a, b) -> bool:
+    return torch.is_tensor(a) and a.shape == b.shape and torch.allclose(a.double(), b.double(), atol=1e-4)
+
+
+def check_1(answer):
+    generator = torch.Generator().manual_seed(12)
+    x, angles = torch.randn(5, 6, generator=generator), 3 * torch.rand(5, 3, generator=generator)
+    turned = torch.view_as_real(torch.view_as_complex(x.view(5, 3, 2)) * torch.polar(torch.ones_like(angles), angles))
+    right = turned.flatten(1)
+    out = call(answer, x.clone(), angles.clone())
+    expect(torch.is_tensor(out), "return one tensor, the turned features")
+    expect(out.shape == x.shape, f"the result has shape {tuple(out.shape)}, expected (T, d) = {tuple(x.shape)}: as many features as before")
+    half = torch.cat([angles, angles], dim=-1)
+    first, second = x.chunk(2, dim=-1)
+    expect(not same(out, x * half.cos() + torch.cat([-second, first], dim=-1) * half.sin()),
+           "this turns feature i with i + d/2 (halves); here the pairs are neighbours, 0 with 1 and 2 with 3")
+    back = torch.view_as_real(torch.view_as_complex(x.view(5, 3, 2)) * torch.polar(torch.ones_like(angles), -angles)).flatten(1)
+    expect(not same(out, back), "this turns clockwise: the minus sign belongs to the first feature, even · cos - odd · sin")
+    expect(not same(out, turned.transpose(1, 2).flatten(1)),
+           "the pairs are turned rightly but put back as all first features, then all second ones: they must alternate (stack, then flatten)")
+    expect(torch.allclose(out.norm(dim=-1), x.norm(dim=-1), atol=1e-4), "the length of the vectors changes; a rotation keeps it: look at the signs of the sines")
+    expect(same(out, right), "some features are wrong: (even · cos - odd · sin, even · sin + odd · cos), pair by pair")
+
+
+def check_2(answer):
+    generator = torch.Generator().manual_seed(13)
+    scores, values = 4 * torch.randn(5, 7, generator=generator), torch.randn(7, 3, generator=generator)
+    scores[0, 5] += 15  # the largest of row 0 lies in the second half
+    scores[1, 0] += 15
+
+    def part(columns):
+        m = scores[:, columns].amax(dim=1, keepdim=True)
+        weights = (scores[:, columns] - m).exp()
+        return m, weights.sum(dim=1, keepdim=True), weights @ values[columns]
+
+    first, second = part(slice(0, 4)), part(slice(4, 7))
+    right = scores.softmax(dim=1) @ values
+    out = call(answer, first, second)
+    expect(torch.is_tensor(out), "return one tensor, the merged output")
+    expect(out.shape == right.shape, f"the result has shape {tuple(out.shape)}, expected (T, d) = {tuple(right.shape)}")
+    (m1, l1, o1), (m2, l2, o2) = first, second
+    expect(not same(out, (o1 + o2) / (l1 + l2)), "the two halves are measured against different maxima: shrink each by exp(its m - the larger m) before adding")
+    expect(not same(out, (o1 / l1 + o2 / l2) / 2), "this averages two finished softmaxes: the half with the larger scores must count for more")
+    top = torch.maximum(m1, m2)
+    a, b = (m1 - top).exp(), (m2 - top).exp()
+    expect(not same(out, (o1 * a + o2 * b) / (l1 + l2)), "o is shrunk, l is not: both are sums of the same exponentials")
+    expect(not same(out, (o1 + o2) / (l1 * a + l2 * b)), "l is shrunk, o is not: both are sums of the same exponentials")
+    expect(not same(out, o1 * a + o2 * b), "the division by the merged sum is missing")
+    expect(not same(out, (o1 / a + o2 / b) / (l1 / a + l2 / b)), "the sign of the exponent is turned round: exp(m - top), which is at most 1")
+    expect(same(out, right), "some rows are wrong: compare with a softmax over all keys at once")
+    swapped = call(answer, second, first)
+    expect(same(swapped, right), "the order of the two halves must not matter")
+
+
+def check_3(answer):
+    out = call(answer, 10_000.0, 4.0, 64)
+    expect(isinstance(out, (int, float)), "return a number, the new base")
+    out = float(out)
+    right = 10_000.0 * 4.0 ** (64 / 62)
+    near = lambda value: math.isclose(out, value, rel_tol=1e-6)  # noqa: E731
+    expect(not near(40_000.0), "base · scale is nearly right, but the slowest pair is (d - 2)/d of the exponent, not all of it: solve for b'")
+    expect(not near(10_000.0 * 4.0 ** (62 / 64)), "the exponent is turned round: solving b'^((d-2)/d) = s · b^((d-2)/d) gives s^(d/(d-2))")
+    expect(not near(10_000.0 / 4.0) and not near(10_000.0 * 4.0 ** (-64 / 62)), "the base must grow: a larger base turns more slowly")
+    expect(not near(10_000.0 * 4.0 ** (64 / 66)), "the slowest pair is i = d/2 - 1, so its exponent is (d - 2)/d, not (d + 2)/d")
+    expect(near(right), f"with base 10,000, scale 4 and d_head 64 the base is {right:,.0f}, yours {out:,.0f}")
+    expect(math.isclose(float(call(answer, 500.0, 3.0, 22)), 500.0 * 3.0 ** (22 / 20), rel_tol=1e-6), "another base, scale or width gives a wrong result: use the arguments")
+
+
+QUIZ = [
+    Question(
+        "A query and a key stand at positions (10, 5), then at (1,010, 1,005). How do their two scores under RoPE compare?",
+        right="they are equal",
+        why="(R_m q)ᵀ(R_n k) depends on n - m alone",
+        wrong={
+            "the later one is smaller": "turning keeps lengths, and the angle between the two depends on their distance alone",
+            "they are equal for the fast pairs only": "it holds for each pair on its own, at any speed",
+        },
+    ),
+    Question(
+        "Why does linear interpolation hurt a model that was not trained again, even on short texts?",
+        right="it slows the fast pairs too, so neighbouring tokens look closer than ever in training",
+        why="a distance of 1 now turns the fastest pair by 1 / s radians; the rules that spare the fast pairs cost less",
+        wrong={
+            "the slow pairs reach unknown angles": "they reach smaller angles than before; that is the rule's purpose",
+            "it needs more memory": "only the speeds change",
+        },
+    ),
+    Question(
+        "What must tiled attention keep of the forward pass for the backward pass?",
+        right="q, k, v, the output and one number a row",
+        why="the weights of a tile are recomputed as exp(score - L), L being the row's log-sum",
+        wrong={
+            "the T × T weights": "that is what recomputation avoids",
+            "only the output": "the scores are recomputed from q and k, and their gradients need v",
+        },
+    ),
+    Question(
+        "FlashAttention does more arithmetic than plain attention. Why is it faster on a GPU?",
+        right="it moves far fewer bytes between slow and fast memory",
+        why="plain attention writes and reads T × T numbers several times; arithmetic is cheap beside that",
+        wrong={
+            "it approximates softmax": "it is exact; we compared it to the default tolerances",
+            "its cost is linear in T": "its memory is linear; the arithmetic is still quadratic",
+        },
+    ),
+]
