@@ -139,3 +139,31 @@ def test_status_names_the_command(tiny):
     assert rows[0] == ("tiny-data 1.0", False, "make data")
     data.wheel("tiny-data")
     assert data.status()[0] == ("tiny-data 1.0", True, "")
+
+
+def test_articles_keep_their_promise():
+    """Sixty or more, ten subjects, three forms, 250 to 500 words, a summary of its own each, no sentence twice."""
+    table = data.articles()
+    assert len(table) >= 60 and table["id"].is_unique and table["title"].is_unique
+    assert table["subject"].nunique() == 10 and set(table["form"]) == {"report", "explainer", "story"}
+    assert table["form"].value_counts(normalize=True).between(0.25, 0.42).all()
+    words, summary_words = table["text"].str.split().str.len(), table["summary"].str.split().str.len()
+    assert words.between(250, 500).all() and summary_words.between(35, 65).all()
+    sentences = table["text"].str.split(r"(?<=[.!?])\s+", regex=True).explode()
+    sentences = sentences[sentences.str.split().str.len() > 5]
+    assert not sentences.duplicated().any()
+    summaries = set(table["summary"].str.split(r"(?<=[.!?])\s+", regex=True).explode())
+    assert not summaries & set(sentences)  # references are in words of their own
+
+
+def test_missing_articles_say_how_to_mend(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "ROOT", tmp_path)
+    with pytest.raises(data.DataError, match="git checkout data/articles.jsonl"):
+        data.articles()
+
+
+def test_imdb_sentences():
+    chosen = data.imdb_sentences(50)
+    assert len(set(chosen)) == 50 and all(8 <= len(s.split()) <= 30 and s == s.lower() for s in chosen)
+    with pytest.raises(ValueError, match="fewer than"):
+        data.imdb_sentences(10_000_000)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import html
 import io
+import json
 import os
 import re
 import subprocess
@@ -166,6 +167,33 @@ def reviews(source: str = "imdb", part: str = "train") -> pd.DataFrame:
     n_test = len(table) // 5
     chosen = {"train": table.iloc[n_test:], "test": table.iloc[:n_test], "all": table}[part]
     return chosen[["text", "label"]].reset_index(drop=True)
+
+
+def imdb_sentences(n: int = 12_000) -> list[str]:
+    """The first ``n`` different sentences of 8 to 30 words from IMDB's training part, lower-cased like Rotten Tomatoes, without labels.
+
+    Raises ValueError where there are fewer than ``n``.
+    """
+    chosen: dict[str, None] = {}
+    for text in reviews("imdb", "train").text:
+        for sentence in re.split(r"(?<=[.!?])\s+", text.lower()):
+            if 8 <= len(sentence.split()) <= 30:
+                chosen[sentence] = None
+        if len(chosen) >= n:
+            return list(chosen)[:n]
+    raise ValueError(f"there are {len(chosen)} such sentences, fewer than {n}")
+
+
+def articles() -> pd.DataFrame:
+    """The course's own articles, data/articles.jsonl: id, subject, form, title, text (paragraphs parted by an empty line), summary.
+
+    form says where the main point stands: "report" at the beginning, "explainer" in the middle, "story" near the end. Raises DataError when
+    the file is missing.
+    """
+    path = ROOT / "data" / "articles.jsonl"
+    if not path.exists():
+        raise DataError(f"data/{path.name} is missing; get it back with: git checkout data/{path.name}")
+    return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
 
 
 @lru_cache(maxsize=1)

@@ -147,6 +147,23 @@ def review_classifier():
     return tokenizer, model
 
 
+def review_teacher_logits() -> dict[str, torch.Tensor]:
+    """What `review_classifier` says, computed once by scripts/checkpoints.py (it takes three minutes): float32 logits (N, 2).
+
+    "rotten_tomatoes": reviews("rotten_tomatoes", "train"), in order; "imdb": imdb_sentences(12_000). Raises DataError when the file is missing.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = CHECKPOINTS / "review_teacher_logits.safetensors"
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(
+            f"the checkpoint {path.name} is missing or cannot be read; get it back with: git checkout data/checkpoints"
+        ) from error
+
+
 @torch.inference_mode()
 def sentence_embeddings(texts: list[str], tokenizer, model, batch_size: int = 64) -> torch.Tensor:
     """One unit vector a text, (len(texts), d_model): the mean of MiniLM's token vectors, padding left out, scaled to length 1.
