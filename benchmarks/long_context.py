@@ -1,8 +1,9 @@
 """Perplexity of SmolLM2 against length, inside and beyond its trained window of 8,192 tokens, for six ways to scale RoPE (notebook 12).
 
 ``python benchmarks/long_context.py`` writes benchmarks/results/long_context.json after every run (about 25 minutes on one core); runs already
-there are kept. Text: the opening of a play by Shakespeare; PLAYS takes more. The model reads a text once (bf16), and each token's loss is kept by position, so
-the loss at position t is that of a context of t tokens. "dynamic" chooses its frequencies by the length: it reads the text again at each length.
+there are kept. Text: the opening of a play by Shakespeare; PLAYS takes more. The model reads a text once (bf16), and each token's loss is kept
+by position, so the loss at position t is that of a context of t tokens. "dynamic" chooses its frequencies by the length: it reads the text again
+at each length.
 """
 
 from __future__ import annotations

@@ -142,7 +142,61 @@ def review_teacher_logits() -> dict:
     }
 
 
-MAKERS = {"minilm_rotten_tomatoes": minilm_rotten_tomatoes, "review_teacher_logits": review_teacher_logits}
+def review_student() -> dict:
+    """Notebook 11's student: layers 2, 4 and 6 of that teacher, triple loss on the reviews and 12,000 sentences that the teacher labels."""
+    from utils.lessons.distilbert import (
+        TripleLoss,
+        distil,
+        is_right,
+        review_batches,
+        shipped_student,
+        student_from_teacher,
+        teacher_answers,
+    )
+
+    set_threads(1)
+    tokenizer, theirs = review_classifier()
+    train, test = reviews("rotten_tomatoes", "train")[N_VAL:], reviews("rotten_tomatoes", "test")
+    labelled = review_batches(tokenizer, list(train.text), list(train.label))
+    sentences = review_batches(tokenizer, imdb_sentences(12_000), [0] * 12_000)
+    test_batches = review_batches(tokenizer, list(test.text), list(test.label))
+    teacher = student_from_teacher(theirs, list(range(6)))
+    began = time.process_time()
+    answers, more = teacher_answers(teacher, labelled), teacher_answers(teacher, sentences)
+    named = [(tokens, logits.argmax(dim=-1)) for (tokens, _), (logits, _) in zip(sentences, more, strict=True)]
+    layers, data = [1, 3, 5], labelled + named
+    student = student_from_teacher(theirs, layers)
+    start = {name: weight.clone() for name, weight in student.state_dict().items()}
+    distil(student, data, answers + more, TripleLoss(), seed=SEED, steps=len(data))
+    seconds = time.process_time() - began
+    full_test = is_right(student, test_batches).float().mean().item()
+    tensors = {}
+    for name, weight in student.state_dict().items():
+        difference = weight - start[name]
+        if not difference.any():
+            continue  # tables and their norm do not learn
+        if difference.dim() == 2 and min(difference.shape) > 2 * RANK:
+            tensors[f"{name}.left"], tensors[f"{name}.right"] = (t.half() for t in low_rank(difference, RANK))
+        else:
+            tensors[name] = difference.half().contiguous()
+    save_file(tensors, CHECKPOINTS / "review_student.safetensors")
+    shipped = is_right(shipped_student(theirs), test_batches).float().mean().item()
+    return {
+        "command": "python scripts/checkpoints.py review_student",
+        "what": "three layers of minilm_rotten_tomatoes, distilled; the file holds differences from the layers copied, matrices at rank 32, 16 bits",
+        "settings": {"seed": SEED, "layers": layers, "steps": len(data), "batch": 32, "rate": 1e-4, "rank": RANK}
+        | {"train": len(train), "sentences": 12_000},
+        "cpu_seconds": round(seconds),
+        "test_accuracy_full_rank": round(full_test, 4),
+        "test_accuracy": round(shipped, 4),
+    }
+
+
+MAKERS = {
+    "minilm_rotten_tomatoes": minilm_rotten_tomatoes,
+    "review_teacher_logits": review_teacher_logits,
+    "review_student": review_student,
+}
 
 
 def main(names: list[str]) -> int:

@@ -40,27 +40,27 @@ COURSE = [
     (
         "Part II: encoders",
         [
-            ("08", "bert_and_roberta", "BERT and RoBERTa", "BERT with MiniLM's real weights"),
+            ("08", "bert_and_roberta", "BERT and RoBERTa", "BERT with MiniLM's real weights; RoBERTa's changes measured one by one"),
             (
                 "09",
                 "project_2_text_summarization",
                 "Project 2: text summarization with BERT models from Hugging Face",
-                "extractive and abstractive summaries",
+                "extractive and abstractive summaries, ROUGE with intervals",
             ),
             (
                 "10",
                 "knowledge_distillation",
                 "Knowledge distillation",
-                "soft targets, hidden states, attention transfer",
+                "soft targets, hidden states, attention transfer; a digit never seen",
             ),
             ("11", "distilbert", "DistilBERT", "a student of half the layers, the paper's claim tested"),
             (
                 "12",
                 "rope_and_flash_attention",
                 "Longer context: RoPE and FlashAttention",
-                "rotary positions and tiled attention",
+                "rotary positions and their stretching; attention in tiles",
             ),
-            ("13", "fine_tuning", "Fine-tuning", "features, full, gradual; supervised fine-tuning"),
+            ("13", "fine_tuning", "Fine-tuning", "features, full, gradual, by layer; supervised fine-tuning of a chat model"),
             ("14", "lora", "LoRA", "low-rank adapters, equal to PEFT"),
             ("15", "t5", "T5", "text-to-text, span corruption"),
             (

@@ -7,6 +7,7 @@ import torch
 
 from utils import pretrained
 from utils.data import DataError, reviews
+from utils.lessons.distilbert import is_right, review_batches, shipped_student
 from utils.pretrained import CHECKPOINTS, minilm, review_classifier
 
 FILES = sorted(CHECKPOINTS.glob("*.safetensors"))
@@ -38,6 +39,17 @@ def test_review_classifier():
     assert abs(accuracy - record["test_accuracy"]) < 0.06
     assert torch.equal(model.bert.embeddings.word_embeddings.weight, minilm()[1].embeddings.word_embeddings.weight)
     assert not model.training
+
+
+def test_review_student():
+    """The student of 11 has half of the teacher's layers and is as accurate as recorded, within what 400 test reviews can tell."""
+    record = json.loads((CHECKPOINTS / "review_student.json").read_text())
+    tokenizer, teacher = review_classifier()
+    student = shipped_student(teacher)
+    table = reviews("rotten_tomatoes", "test")[:400]
+    right = is_right(student, review_batches(tokenizer, list(table.text), list(table.label)))
+    assert abs(right.float().mean().item() - record["test_accuracy"]) < 0.06
+    assert len(student.encoder.blocks) == 3 and not student.training
 
 
 def test_missing_or_broken(tmp_path, monkeypatch):

@@ -159,7 +159,7 @@ def test_ruff_finds_nothing():
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "GLOSSARY.md"])
 def test_links_of_pages_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#\s]+)", text) if not t.startswith("http")]

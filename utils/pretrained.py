@@ -120,30 +120,38 @@ def minilm_classifier(n_classes: int = 2):
     return tokenizer, model.eval()
 
 
+def load_checkpoint(name: str) -> dict[str, torch.Tensor]:
+    """The tensors of data/checkpoints/``name``.safetensors, which scripts/checkpoints.py made, as float32.
+
+    Raises DataError when the file is missing or cannot be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = CHECKPOINTS / f"{name}.safetensors"
+    mend = f"get it back with: git checkout data/checkpoints (or make it again, some minutes: python scripts/checkpoints.py {name})"
+    if not path.exists():
+        raise DataError(f"the checkpoint {path.name} is missing from data/checkpoints; {mend}")
+    try:
+        return {key: tensor.float() for key, tensor in load_file(path).items()}
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"the checkpoint {path.name} cannot be read ({type(error).__name__}); {mend}") from error
+
+
 def review_classifier():
     """(tokenizer, model): MiniLM fine-tuned on Rotten Tomatoes (label 1 positive), by scripts/checkpoints.py; evaluation mode.
 
     The file in data/checkpoints holds the differences from MiniLM, matrices as the product of two factors of rank 32. Raises DataError
     when it is missing or cannot be read.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = CHECKPOINTS / "minilm_rotten_tomatoes.safetensors"
-    mend = "get it back with: git checkout data/checkpoints (or train it again, six minutes: python scripts/checkpoints.py)"
-    if not path.exists():
-        raise DataError(f"the checkpoint {path.name} is missing from data/checkpoints; {mend}")
-    try:
-        stored = {name: tensor.float() for name, tensor in load_file(path).items()}
-        tokenizer, model = minilm_classifier()
-        with torch.no_grad():
-            for name, weight in model.state_dict().items():
-                if name.startswith("bert.embeddings"):
-                    continue  # frozen in training
-                change = stored[name] if name in stored else stored[f"{name}.left"] @ stored[f"{name}.right"]
-                weight.copy_(change if name.startswith("classifier") else weight + change)
-    except (KeyError, RuntimeError, OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"the checkpoint {path.name} cannot be read ({type(error).__name__}); {mend}") from error
+    stored = load_checkpoint("minilm_rotten_tomatoes")
+    tokenizer, model = minilm_classifier()
+    with torch.no_grad():
+        for name, weight in model.state_dict().items():
+            if name.startswith("bert.embeddings"):
+                continue  # frozen in training
+            change = stored[name] if name in stored else stored[f"{name}.left"] @ stored[f"{name}.right"]
+            weight.copy_(change if name.startswith("classifier") else weight + change)
     return tokenizer, model
 
 
@@ -152,16 +160,7 @@ def review_teacher_logits() -> dict[str, torch.Tensor]:
 
     "rotten_tomatoes": reviews("rotten_tomatoes", "train"), in order; "imdb": imdb_sentences(12_000). Raises DataError when the file is missing.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = CHECKPOINTS / "review_teacher_logits.safetensors"
-    try:
-        return {name: tensor.float() for name, tensor in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise DataError(
-            f"the checkpoint {path.name} is missing or cannot be read; get it back with: git checkout data/checkpoints"
-        ) from error
+    return load_checkpoint("review_teacher_logits")
 
 
 @torch.inference_mode()

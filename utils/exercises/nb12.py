@@ -27,6 +27,17 @@ def check_1(answer):
     expect(not same(out, back), "this turns clockwise: the minus sign belongs to the first feature, even · cos - odd · sin")
     expect(not same(out, turned.transpose(1, 2).flatten(1)),
            "the pairs are turned rightly but put back as all first features, then all second ones: they must alternate (stack, then flatten)")
+    even, odd, cos, sin = x[:, 0::2], x[:, 1::2], angles.cos(), angles.sin()
+    overwritten = torch.stack([even * cos - odd * sin, (even * cos - odd * sin) * sin + odd * cos], dim=-1).flatten(1)
+    expect(not same(out, overwritten), "the odd features were computed from even ones that were turned already: keep the old ones first")
+    neighbours = torch.stack([-odd, even], dim=-1).flatten(1)
+    expect(not same(out, x * half.cos() + neighbours * half.sin()),
+           "features 2i and 2i + 1 need the same angle, angles[:, i]: repeat each angle in turn (repeat_interleave), not the whole row (cat)")
+    each = angles.repeat_interleave(2, dim=-1)
+    expect(not same(out, x * each.cos() + torch.cat([-second, first], dim=-1) * each.sin()),
+           "the angles are in the order of neighbours, but the partner of feature i is still i + d/2 (halves): no rotation at all")
+    expect(not same(out, torch.stack([even * sin - odd * cos, even * cos + odd * sin], dim=-1).flatten(1)),
+           "sine and cosine are exchanged: an angle of 0 must leave x as it is")
     expect(torch.allclose(out.norm(dim=-1), x.norm(dim=-1), atol=1e-4), "the length of the vectors changes; a rotation keeps it: look at the signs of the sines")
     expect(same(out, right), "some features are wrong: (even · cos - odd · sin, even · sin + odd · cos), pair by pair")
 
@@ -36,6 +47,9 @@ def check_2(answer):
     scores, values = 4 * torch.randn(5, 7, generator=generator), torch.randn(7, 3, generator=generator)
     scores[0, 5] += 15  # the largest of row 0 lies in the second half
     scores[1, 0] += 15
+    scores[2] += 200  # exp(m) alone overflows
+    scores[3, :4] -= 150  # the two maxima lie so far apart that exp(+150) overflows
+    scores[4, 4:] -= 150
 
     def part(columns):
         m = scores[:, columns].amax(dim=1, keepdim=True)
@@ -55,24 +69,31 @@ def check_2(answer):
     expect(not same(out, (o1 * a + o2 * b) / (l1 + l2)), "o is shrunk, l is not: both are sums of the same exponentials")
     expect(not same(out, (o1 + o2) / (l1 * a + l2 * b)), "l is shrunk, o is not: both are sums of the same exponentials")
     expect(not same(out, o1 * a + o2 * b), "the division by the merged sum is missing")
-    expect(not same(out, (o1 / a + o2 / b) / (l1 / a + l2 / b)), "the sign of the exponent is turned round: exp(m - top), which is at most 1")
+    expect(not same(out, (o1 / l1 * a + o2 / l2 * b) / (a + b)), "a finished half must count by its sum l as well: weight it with l · exp(m - top), or merge before dividing")
+    expect(out.isfinite().all(), "infinite or nan for large scores: shrink both halves by exp(m - top), top being the larger of their two maxima, row by row; "
+           "no exponent may be positive (m - top, not top - m)")
     expect(same(out, right), "some rows are wrong: compare with a softmax over all keys at once")
     swapped = call(answer, second, first)
     expect(same(swapped, right), "the order of the two halves must not matter")
 
 
 def check_3(answer):
-    out = call(answer, 10_000.0, 4.0, 64)
+    base, scale, d_head, pair = 10_000.0, 4.0, 64, 19
+    out = call(answer, base, scale, d_head, pair)
+    if torch.is_tensor(out) and out.numel() == 1:
+        out = out.item()
     expect(isinstance(out, (int, float)), "return a number, the new base")
-    out = float(out)
-    right = 10_000.0 * 4.0 ** (64 / 62)
-    near = lambda value: math.isclose(out, value, rel_tol=1e-6)  # noqa: E731
-    expect(not near(40_000.0), "base · scale is nearly right, but the slowest pair is (d - 2)/d of the exponent, not all of it: solve for b'")
-    expect(not near(10_000.0 * 4.0 ** (62 / 64)), "the exponent is turned round: solving b'^((d-2)/d) = s · b^((d-2)/d) gives s^(d/(d-2))")
-    expect(not near(10_000.0 / 4.0) and not near(10_000.0 * 4.0 ** (-64 / 62)), "the base must grow: a larger base turns more slowly")
-    expect(not near(10_000.0 * 4.0 ** (64 / 66)), "the slowest pair is i = d/2 - 1, so its exponent is (d - 2)/d, not (d + 2)/d")
-    expect(near(right), f"with base 10,000, scale 4 and d_head 64 the base is {right:,.0f}, yours {out:,.0f}")
-    expect(math.isclose(float(call(answer, 500.0, 3.0, 22)), 500.0 * 3.0 ** (22 / 20), rel_tol=1e-6), "another base, scale or width gives a wrong result: use the arguments")
+    near = lambda value: math.isclose(out, value, rel_tol=1e-5)  # noqa: E731
+    expect(not near(base * scale ** (64 / 62)), "that is the base for the slowest pair, whatever `pair` says")
+    expect(not near(base * scale ** (2 * pair / d_head)), "the exponent is turned round: from b'^(2i/d) = s · b^(2i/d) take the root on both sides")
+    expect(not near(base * scale ** (d_head / pair)), "the exponent of pair i is 2i/d, not i/d: the factor of two is missing")
+    expect(not near(base * scale), "base · scale is right only for a pair with 2i = d, which there is not: raise scale to the power that the pair's exponent asks for")
+    expect(not near((base * scale) ** (d_head / (2 * pair))) and not near(base ** (d_head / (2 * pair)) * scale), "only the scale is raised to d/(2i); the old base keeps its power of one")
+    expect(out > base, "the base must grow: a larger base turns more slowly")
+    frequency = lambda b: b ** (-2 * pair / d_head)  # noqa: E731
+    expect(near(base * scale ** (d_head / (2 * pair))), f"with this base pair 19 turns {frequency(base) / frequency(out):.2f} times slower, asked for are 4: solve b'^(-2i/d) = b^(-2i/d) / s")
+    other = float(call(answer, 500.0, 3.0, 22, 7))
+    expect(math.isclose(other, 500.0 * 3.0 ** (22 / 14), rel_tol=1e-5), "another base, scale, width or pair gives a wrong result: use the arguments")
 
 
 QUIZ = [
@@ -97,7 +118,7 @@ QUIZ = [
     Question(
         "What must tiled attention keep of the forward pass for the backward pass?",
         right="q, k, v, the output and one number a row",
-        why="the weights of a tile are recomputed as exp(score - L), L being the row's log-sum",
+        why="the weights of a tile are recomputed as exp(score - Z), Z being the row's log-sum",
         wrong={
             "the T × T weights": "that is what recomputation avoids",
             "only the output": "the scores are recomputed from q and k, and their gradients need v",

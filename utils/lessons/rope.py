@@ -33,9 +33,9 @@ def rotary(
 
 # %% ../../notebooks/12_rope_and_flash_attention.ipynb #dc7a89e2
 def apply_rope(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Rotate queries or keys x (B, H, T, d_head) by the angles of cos and sin, (T, d_head) or (B, T, d_head). Su et al. 2021, equation 34.
+    """Rotate queries or keys x (B, H, T, d_head) by the angles of cos and sin, (T, d_head) or (B, T, d_head).
 
-    Raises ValueError where the lengths or widths differ.
+    Su et al. 2021, equation 34, with pairs in halves as in transformers. Raises ValueError where the lengths or widths differ.
     """
     if x.shape[-2:] != cos.shape[-2:] or cos.shape != sin.shape:
         raise ValueError(

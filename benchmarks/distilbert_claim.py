@@ -1,0 +1,97 @@
+"""Notebook 11: MiniLM halved, with and without its teacher, three seeds, and what each part of the triple loss adds.
+
+``python benchmarks/distilbert_claim.py`` writes results/distilbert_claim.json after every run (about 30 minutes on one core);
+runs already there are kept. The code is the notebook's (utils/lessons/distilbert.py). Students get one pass over the 6,323
+training reviews unless the name says two; the test part is only reported.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from utils.data import reviews  # noqa: E402
+from utils.lessons.bert import BertConfig  # noqa: E402
+from utils.lessons.distilbert import (  # noqa: E402
+    Classifier,
+    DistilBert,
+    TripleLoss,
+    distil,
+    is_right,
+    review_batches,
+    student_from_teacher,
+    teacher_answers,
+)
+from utils.pretrained import review_classifier  # noqa: E402
+from utils.training import seed_everything, set_threads  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / "results" / "distilbert_claim.json"
+EVERY_OTHER = [1, 3, 5]
+LABELS_ONLY = TripleLoss(soft=0.0, cosine=0.0)
+# (name, layers copied from the teacher or None for random ones, loss, passes over the training reviews, seeds), the important ones first
+RUNS = [
+    ("triple loss", EVERY_OTHER, TripleLoss(), 1, (0, 1, 2)),
+    ("labels only", EVERY_OTHER, LABELS_ONLY, 1, (0, 1, 2)),
+    ("random layers, triple loss", None, TripleLoss(), 1, (0,)),
+    ("triple loss, two passes", EVERY_OTHER, TripleLoss(), 2, (0,)),
+    ("labels only, two passes", EVERY_OTHER, LABELS_ONLY, 2, (0,)),
+    ("without soft targets", EVERY_OTHER, TripleLoss(soft=0.0), 1, (0,)),
+    ("without labels", EVERY_OTHER, TripleLoss(hard=0.0), 1, (0,)),
+    ("without cosine", EVERY_OTHER, TripleLoss(cosine=0.0), 1, (0,)),
+    ("first three layers", [0, 1, 2], TripleLoss(), 1, (0,)),
+]
+
+
+def random_layers(teacher) -> Classifier:
+    """The student with random layers; tables and head are still the teacher's, so that the layers are the only difference."""
+    student = student_from_teacher(teacher, EVERY_OTHER)
+    student.encoder.blocks.load_state_dict(DistilBert(BertConfig(n_layers=len(EVERY_OTHER))).blocks.state_dict())
+    return student
+
+
+def main() -> int:
+    """Run what is missing, seed by seed."""
+    set_threads(1)
+    tokenizer, theirs = review_classifier()
+    train, test = reviews("rotten_tomatoes", "train")[500:].reset_index(drop=True), reviews("rotten_tomatoes", "test")
+    batches = review_batches(tokenizer, list(train.text), list(train.label))
+    test_batches = review_batches(tokenizer, list(test.text), list(test.label))
+    teacher = student_from_teacher(theirs, list(range(6)))
+    answers = teacher_answers(teacher, batches)
+    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": []}
+    record |= {
+        "command": "python benchmarks/distilbert_claim.py",
+        "settings": {"layers": EVERY_OTHER, "steps": len(batches), "batch": 32, "rate": 1e-4, "train": len(train), "test": len(test)},
+        "teacher_accuracy": round(is_right(teacher, test_batches).float().mean().item(), 4),
+        "versions": {p: version(p) for p in ("torch", "transformers")},
+        "machine": f"{platform.machine()}, 1 thread",
+    }
+    done = {(r["name"], r["seed"]) for r in record["runs"]}
+    for name, layers, loss, passes, seeds in RUNS:
+        for seed in seeds:
+            if (name, seed) in done:
+                continue
+            began = time.process_time()
+            seed_everything(seed)
+            student = random_layers(theirs) if layers is None else student_from_teacher(theirs, layers)
+            distil(student, batches, answers, loss, seed, steps=passes * len(batches))
+            right = is_right(student, test_batches)
+            run = {"name": name, "seed": seed, "accuracy": round(right.float().mean().item(), 4)}
+            run["right"] = "".join("1" if r else "0" for r in right.tolist())  # in the order of the test batches, for paired intervals
+            record["runs"].append(run | {"cpu_seconds": round(time.process_time() - began)})
+            record["date"] = date.today().isoformat()
+            RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+            print(name, seed, run["accuracy"], record["runs"][-1]["cpu_seconds"], "s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Notebook 13's learning curve, three seeds: accuracy against the number of labelled reviews.
+
+MiniLM fine-tuned (also layer-wise and gradually), frozen and from scratch, and TF-IDF.
+``python benchmarks/fine_tuning_curve.py`` writes results/fine_tuning_curve.json after every run (some 70 minutes on one core);
+runs already there are kept.
+The code is the notebook's (utils/lessons/fine_tuning.py). A seed draws the examples and the starting weights; the test part is only reported.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: E402
+from sklearn.linear_model import LogisticRegression  # noqa: E402
+
+from utils.data import reviews  # noqa: E402
+from utils.lessons.fine_tuning import ReviewDataset, fine_tune, own_loop, predict_logits, shuffled_batches  # noqa: E402
+from utils.pretrained import minilm, minilm_classifier, sentence_embeddings  # noqa: E402
+from utils.training import seed_everything, set_threads  # noqa: E402
+
+RESULTS = Path(__file__).resolve().parent / "results" / "fine_tuning_curve.json"
+STEPS = {100: 24, 500: 48, 2000: 94, 6323: 198}  # batches of 32 (the last of a pass is smaller): 6, 3, 1.5 and 1 passes
+SEEDS = (0, 1, 2)
+LAYER_WISE = {"rate": 5e-4, "decay": 0.5}  # the head's rate, and the factor from each part to the one below
+FROM_SCRATCH = {"from_scratch": True, "rate": 5e-4}  # five times the rate of fine-tuning, chosen on the validation part
+
+
+def tfidf(train, test) -> float:
+    """Test accuracy of TF-IDF (words and pairs) + logistic regression."""
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    model = LogisticRegression(max_iter=1000, C=3.0).fit(vectorizer.fit_transform(train.text), train.label)
+    return float(model.score(vectorizer.transform(test.text), test.label))
+
+
+def main() -> int:
+    """Run what is missing: the cheap ways first, then seed by seed."""
+    set_threads(1)
+    tokenizer, encoder = minilm()
+    train, test = reviews("rotten_tomatoes", "train")[500:].reset_index(drop=True), reviews("rotten_tomatoes", "test")
+    record = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": []}
+    record |= {
+        "command": "python benchmarks/fine_tuning_curve.py",
+        "settings": {"steps": STEPS, "batch": 32, "rate": 1e-4, "layer_wise": LAYER_WISE, "from_scratch": FROM_SCRATCH, "test": len(test)},
+        "versions": {p: version(p) for p in ("torch", "transformers", "scikit-learn")},
+        "machine": f"{platform.machine()}, 1 thread",
+    }
+    done = {(r["way"], r["n"], r["seed"]) for r in record["runs"]}
+
+    def note(way: str, n: int, seed: int, accuracy: float, began: float) -> None:
+        run = {"way": way, "n": n, "seed": seed, "accuracy": round(accuracy, 4), "cpu_seconds": round(time.process_time() - began)}
+        record["runs"].append(run)
+        record["date"] = date.today().isoformat()
+        RESULTS.write_text(json.dumps(record, indent=1) + "\n")
+        print(run, flush=True)
+
+    samples = {(n, seed): train.sample(n, random_state=seed).reset_index(drop=True) for n in STEPS for seed in SEEDS}
+    missing = [key for key in samples if ("frozen features", *key) not in done]
+    if missing:
+        x_test = sentence_embeddings(list(test.text), tokenizer, encoder).numpy()
+        x = dict(zip(train.text, sentence_embeddings(list(train.text), tokenizer, encoder).numpy(), strict=True))
+        for n, seed in missing:
+            began, sample = time.process_time(), samples[n, seed]
+            model = LogisticRegression(max_iter=1000, C=3.0).fit([x[text] for text in sample.text], sample.label)
+            note("frozen features", n, seed, float(model.score(x_test, test.label)), began)
+            note("TF-IDF", n, seed, tfidf(sample, test), began)
+    def collate(rows: list[dict]) -> dict[str, torch.Tensor]:
+        return dict(tokenizer.pad([{k: r[k] for k in ("input_ids", "attention_mask", "labels")} for r in rows], return_tensors="pt"))
+
+    test_data, labels = ReviewDataset(tokenizer, test.text, test.label), torch.tensor(test.label.to_numpy())
+    plan = [("fine-tuned", n, seed) for seed in SEEDS for n in STEPS]
+    plan += [(way, n, seed) for seed in SEEDS for n in (100, 500) for way in ("layer-wise", "gradual, layer-wise")]
+    plan += [("from scratch", n, seed) for seed in SEEDS for n in STEPS]
+    for way, n, seed in plan:
+        if (way, n, seed) in done:
+            continue
+        began, sample, steps = time.process_time(), samples[n, seed], STEPS[n]
+        data = ReviewDataset(tokenizer, sample.text, sample.label)
+        if way == "gradual, layer-wise":
+            seed_everything(seed)
+            model = minilm_classifier()[1]
+            batches = [collate([data[i] for i in rows]) for rows in shuffled_batches(n, steps, seed)]
+            own_loop(model, batches, **LAYER_WISE, every=steps // 8)
+        else:
+            settings = {"layer-wise": LAYER_WISE, "from scratch": FROM_SCRATCH}.get(way, {})
+            model, _ = fine_tune(data, tokenizer, steps, seed, **settings)
+        logits = predict_logits(model, tokenizer, test_data)
+        note(way, n, seed, (logits.argmax(dim=-1) == labels).float().mean().item(), began)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
