@@ -105,3 +105,15 @@ def test_unfinished_sentences_are_dropped_unless_alone():
 def test_review_pairs_say_when_there_are_too_few():
     with pytest.raises(ValueError, match="only 0 of the 2 reviews give a pair; 3 were asked for"):
         s.review_pairs(["Too short.", ""], 3)
+
+
+def test_ids_stay_texts_and_unreadable_files_and_unknown_splits_are_named(tmp_path):
+    for suffix in (".jsonl", ".csv"):
+        rows = [{**row, "id": f"00{i}"} for i, row in enumerate(ROWS)]
+        assert s.load_summaries(write(tmp_path, suffix, rows)).id.tolist() == ["000", "001", "002"]
+    for name in ("broken.jsonl", "broken.parquet"):
+        (tmp_path / name).write_text("not what the name says\n")
+        with pytest.raises(ValueError, match=f"{name} cannot be read as {name.split('.')[1]}"):
+            s.load_summaries(tmp_path / name)
+    with pytest.raises(ValueError, match="no split 'tset'; it has train, validation, test"):
+        s.load_summaries("abisee/cnn_dailymail", split="tset")

@@ -269,6 +269,19 @@ def prompt_summaries(texts: list[str], tokenizer, model, max_new_tokens: int = 8
     return [whole_sentences(answer) for answer in answers]
 
 # %% ../../notebooks/09_project_2_text_summarization.ipynb #5983cb75
+def _from_hub(split: str) -> pd.DataFrame:
+    if split not in ("train", "validation", "test"):
+        raise ValueError(f"CNN/DailyMail has no split {split!r}; it has train, validation, test")
+    from datasets import load_dataset
+
+    try:
+        return load_dataset("abisee/cnn_dailymail", "3.0.0", split=split).to_pandas()
+    except Exception as error:
+        raise ConnectionError(
+            f"abisee/cnn_dailymail could not be fetched ({type(error).__name__}): is the hub within reach?"
+        ) from error
+
+# %% ../../notebooks/09_project_2_text_summarization.ipynb #ae73628b
 def load_summaries(
     source: str | Path, split: str = "test", article: str = "article", summary: str = "highlights"
 ) -> pd.DataFrame:
@@ -277,14 +290,21 @@ def load_summaries(
     ``source``: a local .jsonl, .csv or .parquet file, or "abisee/cnn_dailymail" (configuration 3.0.0), which the package
     ``datasets`` fetches from the hub. Raises FileNotFoundError, ConnectionError, or ValueError for a file of another form.
     """
-    readers = {".jsonl": lambda p: pd.read_json(p, lines=True), ".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    readers = {
+        ".jsonl": lambda p: pd.read_json(p, lines=True, dtype=False),  # an id "007" stays a text
+        ".csv": lambda p: pd.read_csv(p, dtype=str),
+        ".parquet": pd.read_parquet,
+    }
     suffix = Path(source).suffix
     if suffix in readers:
         if not Path(source).exists():
             raise FileNotFoundError(
                 f"there is no file {source}; give a .jsonl, .csv or .parquet file, or 'abisee/cnn_dailymail'"
             )
-        table = readers[suffix](source)
+        try:
+            table = readers[suffix](source)
+        except ValueError as error:
+            raise ValueError(f"{source} cannot be read as {suffix[1:]}: {error}") from error
     elif str(source) == "abisee/cnn_dailymail":
         table = _from_hub(split)
     else:
@@ -300,14 +320,3 @@ def load_summaries(
             )
     ids = table["id"].astype(str) if "id" in table else [str(i) for i in range(len(table))]
     return pd.DataFrame({"id": ids, "text": table[article].str.strip(), "summary": table[summary].str.strip()})
-
-
-def _from_hub(split: str) -> pd.DataFrame:
-    from datasets import load_dataset
-
-    try:
-        return load_dataset("abisee/cnn_dailymail", "3.0.0", split=split).to_pandas()
-    except Exception as error:
-        raise ConnectionError(
-            f"abisee/cnn_dailymail could not be fetched ({type(error).__name__}): is the hub within reach?"
-        ) from error
