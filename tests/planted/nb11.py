@@ -14,6 +14,11 @@ def by_median(teacher, student):
     return float(np.median(teacher)), float(np.median(student))
 
 
+def refuses_by_assert(n, m):
+    assert n % m == 0
+    return list(range(n // m - 1, n, n // m))
+
+
 PLANTED = {
     "11.1": [
         (lambda n, m: list(range(0, n, n // m)), "begin with the first layer"),
@@ -22,6 +27,8 @@ PLANTED = {
         (lambda n, m: list(range(n - m, n)), "last layers"),
         (lambda n, m: list(range(1, 2 * m, 2)), "not always 2"),
         (lambda n, m: list(range(n // m - 1, n, n // m)), "raise ValueError"),
+        (refuses_by_assert, "not AssertionError"),
+        (lambda n, m: [round(i * (n - 1) / (m - 1)) for i in range(m)] if m > 1 else [n - 1], "keeps both ends"),
     ],
     "11.2": [
         (lambda *s: 100 * saved(*s), "percentage"),
@@ -30,6 +37,7 @@ PLANTED = {
         (lambda *s: saved(*s, divide_by_student=True), "teacher's parameters"),
         (lambda *s: saved(*s, biases=False), "biases and norms"),
         (lambda *s: saved(*s, positions=False), "position table"),
+        (lambda n, d, d_ff, V, max_len: saved(n, d, 4 * d, V, max_len), "need not be 4 d"),
     ],
     "11.3": [
         (lambda t, s: (float(np.mean(t) / np.mean(s) - 1), float(1 - np.mean(s) / np.mean(t))), "median"),
@@ -37,5 +45,9 @@ PLANTED = {
         (lambda t, s: (1 - by_median(t, s)[1] / by_median(t, s)[0], by_median(t, s)[0] / by_median(t, s)[1] - 1), "exchanged: 0.6"),
         (lambda t, s: (1 - by_median(t, s)[1] / by_median(t, s)[0],) * 2, "different numbers"),
         (lambda t, s: (by_median(t, s)[1] / by_median(t, s)[0] - 1, 1 - by_median(t, s)[0] / by_median(t, s)[1]), "teacher and student are exchanged"),
+        (lambda t, s: (by_median(t, s)[0] / by_median(t, s)[1] - 1, by_median(t, s)[1] / by_median(t, s)[0]), "share of time"),
+        (lambda t, s: (float(np.median(np.divide(t, s))) - 1, 1 - float(np.median(np.divide(s, t)))), "median of each list first"),
+        (lambda t, s: (100 * (by_median(t, s)[0] / by_median(t, s)[1] - 1), 37.5), "percentages"),
+        (lambda t, s: (by_median(t, s)[0] / by_median(t, s)[1] - 1,) * 2, "time is one over speed"),
     ],
 }

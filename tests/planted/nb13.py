@@ -33,6 +33,15 @@ def exchanged(model, w):
     return two(decayed["params"], plain["params"], (0, w))
 
 
+def named(model, w):
+    parameters = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    return two([x for x in parameters if x[1].ndim >= 2], [x for x in parameters if x[1].ndim < 2], (w, 0.0))
+
+
+def filled_wrongly(model, w):
+    return split(trainable(model), w, decayed=lambda p: p.ndim < 2)
+
+
 def linear_only(model, w):
     return split([p for n, p in model.named_parameters() if p.requires_grad and "embedding" not in n], w)
 
@@ -74,6 +83,8 @@ PLANTED = {
         (by_module, "twice"),
         (exchanged, "groups are exchanged"),
         (linear_only, "embedding's matrix"),
+        (named, "without their names"),
+        (filled_wrongly, "contents of the groups are exchanged"),
     ],
     "13.3": [
         (lambda turns: turns_to(turns, lambda t: list(t), ("system", "user", "assistant")), "only the assistant's"),
@@ -82,5 +93,6 @@ PLANTED = {
         (lambda turns: turns_to(turns, lambda t: [-100] * 3 + t[3:]), "line break"),
         (last_only, "every assistant turn"),
         (shifted, "shifted by one"),
+        (lambda turns: turns_to(turns, lambda t: t, ())[:1] + ([0] * sum(len(t) for _, t in turns),), "carry -100"),
     ],
 }

@@ -47,11 +47,14 @@ def check_2(answer):
     out = call(answer, model, 0.03)
     expect(isinstance(out, list) and len(out) == 2, "return a list of two dicts")
     expect(all(isinstance(g, dict) and {"params", "weight_decay"} <= set(g) for g in out), 'each group is a dict with "params" and "weight_decay"')
-    groups = [[names.get(id(p)) for p in g["params"]] for g in out]
+    held = [list(g["params"]) for g in out]
+    expect(all(isinstance(p, nn.Parameter) for part in held for p in part), '"params" holds the parameters themselves, without their names')
+    groups = [[names.get(id(p)) for p in part] for part in held]
     flat = groups[0] + groups[1]
     expect(not any(n and n.startswith("frozen") for n in flat), "a frozen parameter is in a group: leave out what has requires_grad False")
     expect(len(flat) == len(set(flat)), "a parameter is in the groups twice (the head shares the embedding's matrix); model.parameters() gives it once")
     expect((out[0]["weight_decay"], out[1]["weight_decay"]) != (0, 0.03), "the groups are exchanged: the first is decayed, the second is not")
+    expect(not {"embedding.weight", "first.weight"} <= set(groups[1]), "the contents of the groups are exchanged: matrices are decayed, vectors are not")
     expect("scale" not in groups[0], "`scale` has one dimension, but is decayed: decide by p.ndim, not by the name's ending in bias")
     expect("norm.weight" not in groups[0], "the layer norm's weight is decayed: it has one dimension, as biases have")
     expect("embedding.weight" in flat, "the embedding's matrix is in no group, so it would never learn")
@@ -69,7 +72,7 @@ def check_3(answer):
         ("assistant", [1, 5, 198, 73, 2, 198]),
     ]
     out = call(answer, [(role, list(ids)) for role, ids in turns])
-    expect(isinstance(out, tuple) and len(out) == 2, "return two lists: (input_ids, labels)")
+    expect(isinstance(out, (tuple, list)) and len(out) == 2, "return a tuple of two lists: (input_ids, labels)")
     ids, labels = list(out[0]), list(out[1])
     whole = [i for _, turn in turns for i in turn]
     expect(ids == whole, "input_ids must be all turns' ids, one after the other, header and end tokens included")
@@ -78,6 +81,7 @@ def check_3(answer):
     expect(labels != right[1:] + [-100], "the labels are shifted by one: they stand at the place of their token, the model shifts them itself")
     last = [-100] * 21 + right[21:]
     expect(labels != last, "only the last answer is learnt: every assistant turn counts")
+    expect(-100 in labels or 0 not in labels, "places that are not learnt carry -100, which the loss leaves out")
     learnt = {i for i, y in enumerate(labels) if y != -100}
     starts = [sum(len(t) for _, t in turns[:k]) for k in range(5)]
     for (role, turn), start in zip(turns, starts, strict=True):
@@ -92,12 +96,12 @@ def check_3(answer):
 
 QUIZ = [
     Question(
-        "With 100 labels, why can frozen features be as good as fine-tuning or better?",
-        right="a linear model on good features has few numbers to learn, while fine-tuning moves millions by a hundred labels",
-        why="the features stay as general as pretraining made them; the curve shows from how many labels on fine-tuning gains",
+        "With 100 labels and 24 steps, fine-tuning is worse than frozen features. What do you look at before you blame the number of labels?",
+        right="whether the training loss has come down",
+        why="a network that was stopped early is compared with a linear model that was fitted to the end; more steps change the result",
         wrong={
-            "fine-tuning cannot change the lower layers": "it changes all layers; the rates decide by how much",
-            "a logistic regression sees more of the text": "it sees one vector a text, made by the same encoder",
+            "whether the learning rate was the same": "a logistic regression on frozen features has no rate to compare",
+            "whether the test set is large enough": "that tells how sure the difference is, not where it comes from",
         },
     ),
     Question(

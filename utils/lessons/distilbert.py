@@ -157,11 +157,10 @@ def shipped_student(teacher: nn.Module) -> Classifier:
     Raises DataError when the file is missing or cannot be read.
     """
     student, saved = student_from_teacher(teacher, [1, 3, 5]), load_checkpoint("review_student")
-    state = student.state_dict()
+    state = student.state_dict()  # its tensors are the student's own
     for name, weight in saved.items():
-        if name.endswith(".left"):
-            name, weight = name.removesuffix(".left"), weight @ saved[name.removesuffix("left") + "right"]
-        elif name.endswith(".right"):
-            continue
-        state[name] += weight  # in place: the student's own tensors
+        if name.endswith(".right"):
+            continue  # used with its left half
+        stem = name.removesuffix(".left")
+        state[stem] += weight if stem == name else weight @ saved[f"{stem}.right"]
     return student

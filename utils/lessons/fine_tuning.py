@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['ReviewDataset', 'layer_groups', 'layerwise_rates', 'unfreeze_gradually', 'own_loop', 'shuffled_batches', 'fine_tune',
-           'predict_logits', 'chat_example', 'chat_batch', 'answer_loss']
+           'predict_logits', 'chat_example', 'chat_batch', 'answer_loss', 'retrieval']
 
 # %% ../../notebooks/13_fine_tuning.ipynb #2434a00b
 import tempfile
@@ -12,7 +12,7 @@ import transformers
 from torch import nn
 from torch.nn import functional as F
 
-from utils.pretrained import minilm_classifier
+from utils.pretrained import minilm_classifier, sentence_embeddings
 from utils.training import seed_everything
 
 # %% ../../notebooks/13_fine_tuning.ipynb #47d56a60
@@ -147,7 +147,8 @@ def predict_logits(model, tokenizer, data: ReviewDataset, size: int = 64) -> tor
 def chat_example(tokenizer, prompt: str | list[dict], answer: str) -> tuple[list[int], list[int]]:
     """A conversation with its answer, by the chat template: (input_ids, labels), labels -100 on all but the answer's turn.
 
-    `prompt` is the user's text, or the messages before the answer. Raises ValueError where the template is not prefix-safe.
+    `prompt` is the user's text, or the messages before the answer. Raises ValueError where the template writes the prompt otherwise
+    once an answer follows (then its tokens cannot be told apart).
     """
     messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
     before = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
@@ -173,3 +174,12 @@ def answer_loss(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     targets = batch["labels"][:, 1:]  # the state at place t predicts the token at t + 1
     chosen = targets != -100  # (B, T - 1)
     return F.cross_entropy(model.lm_head(x[:, :-1][chosen]), targets[chosen])
+
+# %% ../../notebooks/13_fine_tuning.ipynb #45d940c5
+def retrieval(encoder, tokenizer, library) -> tuple[float, float]:
+    """(share of summaries whose own article comes first, mean reciprocal rank); articles by their first 400 characters."""
+    summaries = sentence_embeddings(list(library.summary), tokenizer, encoder)  # (N, d_model)
+    openings = sentence_embeddings([text[:400] for text in library.text], tokenizer, encoder)
+    scores = summaries @ openings.T
+    rank = (scores > scores.diagonal()[:, None]).sum(dim=1) + 1  # (N,)
+    return (rank == 1).float().mean().item(), (1 / rank).mean().item()
