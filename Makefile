@@ -43,10 +43,10 @@ live: $(VENV)/developer  ## write a copy for live coding to live/: marked cells 
 badges: $(VENV)/developer  ## write the repository's address everywhere: make badges REPO=owner/name
 	@$(BIN)/python scripts/course.py $(REPO)
 
-checkpoints: $(VENV)/developer data  ## train the weights in data/checkpoints again (a quarter of an hour)
+checkpoints: $(VENV)/developer data  ## train the weights in data/checkpoints again (some 20 minutes)
 	@$(BIN)/python scripts/checkpoints.py
 
-benchmarks: $(VENV)/developer data  ## run the open scripts behind the committed results (an hour or so)
+benchmarks: $(VENV)/developer data  ## run the open scripts behind the committed results (four hours or so)
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 lint: $(VENV)/developer  ## ruff over code and notebooks

@@ -1,7 +1,7 @@
 """Notebook 13's learning curve, three seeds: accuracy against the number of labelled reviews.
 
 MiniLM fine-tuned (also layer-wise and gradually), frozen and from scratch, and TF-IDF.
-``python benchmarks/fine_tuning_curve.py`` writes results/fine_tuning_curve.json after every run (some 70 minutes on one core);
+``python benchmarks/fine_tuning_curve.py`` writes results/fine_tuning_curve.json after every run (some 80 minutes on one core);
 runs already there are kept. Names of ways after the command run only these.
 The code is the notebook's (utils/lessons/fine_tuning.py). A seed draws the examples and the starting weights; the test part is only reported.
 """
