@@ -30,6 +30,9 @@ def check_1(answer):
            "kl_div wants the logarithm of the student's probabilities as its first argument: log_softmax")
     expect(not near(out, alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(z / T, labels)), "the labels' cross-entropy is taken at temperature 1, as the student is used")
     expect(not near(out, alpha * T**2 * F.kl_div(log_q, v.softmax(-1), reduction="batchmean") + (1 - alpha) * hard), "the teacher's logits must be divided by T as well")
+    expect(not near(out, T**2 * (alpha * soft + (1 - alpha) * hard)), "T² belongs to the soft part alone")
+    expect(not near(out, alpha * T**2 * soft + hard), "the hard part's share is missing: (1 - alpha) times the cross-entropy")
+    expect(not near(out, alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(z.softmax(-1), labels)), "cross_entropy takes logits and does the softmax itself")
     expect(near(out, right), f"with these logits the loss is {right:.4f}, yours {float(out):.4f}")
 
 
@@ -46,7 +49,9 @@ def check_2(answer):
     expect(not near(out, gap / 7), "a factor T is missing: T² from the loss, 1 / T from the inner derivative")
     expect(not near(out, T**2 * gap / 7), "the inner derivative 1 / T is missing: the softmax sees z / T")
     expect(not near(out, T * (z.softmax(-1) - v.softmax(-1)) / 7), "both softmaxes are taken at temperature T")
-    expect(near(out, T * gap / 7), "some entries are wrong: T · (softmax(z / T) - softmax(v / T)) / B")
+    expect(not near(out, gap), "the factor T is missing: T² of the loss, 1 / T of the inner derivative")
+    expect(not near(out, -T * gap), "the sign is turned round: student minus teacher")
+    expect(near(out, T * gap / 7), f"compare with autograd on soft_target_loss: the first entry should be {(T * gap / 7)[0, 0]:.4f}, yours {float(out.flatten()[0]):.4f}")
 
 
 def check_3(answer):
@@ -83,16 +88,16 @@ QUIZ = [
         right="the teacher's doubts about other digits say how much each resembles a 3",
         why="a 2 or an 8 with some probability of 3 teaches what makes a 3; one corrected bias did the rest",
         wrong={
-            "some threes were left in its images": "they were all taken out, and a student of labels named none",
+            "some threes were left in its images": "they were all taken out, and a student of labels, corrected in the same way, named three in ten",
             "the bias correction told it which images are threes": "it used only that a tenth of all images are threes",
         },
     ),
     Question(
-        "What does the soft loss become at very high temperatures?",
+        "What does the soft loss, with its factor T², become at very high temperatures?",
         right="least squares between the centred logits",
         why="q - p is then about (z - v) / (N T), so the gradient is that of a squared difference",
         wrong={
-            "cross-entropy with the teacher's label": "that is the limit of low temperature",
+            "cross-entropy with the teacher's label": "that needs a hard teacher and a student at T = 1; here both are divided by T, and both grow flat",
             "zero": "without the factor T² it would go there",
         },
     ),

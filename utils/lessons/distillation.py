@@ -49,8 +49,7 @@ def hidden_loss(student_hidden: torch.Tensor, teacher_hidden: torch.Tensor, mask
 def attention_loss(student_weights: torch.Tensor, teacher_weights: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """KL of attention rows (teacher, student), mean over heads and real queries: weights (B, H, T, S), mask (B, T) True = real -> scalar.
 
-    Zagoruyko and Komodakis 2017 match attention maps by squared distance; the divergence suits rows that sum to one. Raises ValueError
-    for other shapes.
+    As in MiniLM (Wang et al. 2020, section 3.1). Raises ValueError for other shapes.
     """
     if student_weights.shape != teacher_weights.shape or mask.shape != (
         student_weights.shape[0],
