@@ -1,57 +1,65 @@
-# `make` prints what there is. Everything runs in .venv, made on first use from requirements.txt.
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# `make` prints what there is. Everything runs in .venv, which `make` builds and mends by itself (scripts/environment.py).
+# Another Python: make lab PYTHON=python3.12
+SHELL  := /bin/sh
+BIN    := .venv/bin
+MAKER   = $(or $(PYTHON),$(shell .venv/bin/python -c 'import sys; print(sys._base_executable)' 2>/dev/null || echo python3))
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test data run lessons live badges checkpoints benchmarks lint clean
+.PHONY: help environment developer lab mine test check data run lessons live badges checkpoints benchmarks mutants lock lint clean
 
 help:  ## print this list
 	@echo "Transformers course. Two commands are enough: 'make lab' to learn, 'make test' to prove that everything works."
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-$(VENV)/learner: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "error: Python 3.10 or newer is needed, this is " + sys.version.split()[0] + "; name another one: make lab PYTHON=python3.12")'
-	@echo "Making the environment in $(VENV) (a few minutes, once) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: 'python -m venv' failed; on Debian and Ubuntu: sudo apt install python3-venv"; rm -rf $(VENV); exit 1; }
-	@$(BIN)/python -m pip install -q --upgrade "pip>=24.1" && $(BIN)/python -m pip install -q -r requirements.txt || { echo "error: pip could not install requirements.txt (no network? see pip's message above); run the command again"; exit 1; }
-	@touch $@
+environment:
+	@$(MAKER) -m scripts.environment
 
-$(VENV)/developer: $(VENV)/learner requirements/dev.txt
-	@$(BIN)/python -m pip install -q -r requirements/dev.txt || { echo "error: pip could not install requirements/dev.txt (no network? see pip's message above); run the command again"; exit 1; }
-	@touch $@
+developer:
+	@$(MAKER) -m scripts.environment --dev
 
-lab: $(VENV)/learner data  ## make the environment, fetch data and models, open JupyterLab at the start page
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None notebooks/00_start_here.ipynb
+lab: environment data  ## make the environment, fetch data and models, open JupyterLab at the start page
+	@$(BIN)/python -m scripts.lab
 
-test: $(VENV)/developer data  ## make what is missing, then run every test, the notebooks among them
-	@$(BIN)/python -m pytest tests notebooks
+mine: environment  ## a working copy of the notebooks in mine/, for your own answers; what is there stays
+	@$(BIN)/python -m scripts.mine
 
-data: $(VENV)/learner  ## fetch data and models into data/cache (190 MB, once) and convert SmolLM2
-	@$(BIN)/python -m utils.data
+test: developer data  ## make what is missing, then run every test, the notebooks among them; NB=05 for one notebook with all that belongs to it
+	@$(BIN)/python -m pytest $(if $(NB),tests $(foreach n,$(NB),$(wildcard notebooks/$(n)_*.ipynb)) -k "$(subst $() $(), or ,$(strip $(NB)))",tests notebooks)
 
-run: $(VENV)/developer data  ## execute notebooks in place, refresh times and memory: make run, or make run NB="03 05"
-	@$(BIN)/python scripts/run.py $(NB)
+check: developer data  ## the tests without notebooks and browser: under two minutes
+	@$(BIN)/python -m pytest tests -m "not slow"
 
-lessons: $(VENV)/developer  ## export utils/lessons from the notebooks
-	@$(BIN)/python scripts/lessons.py
+data: environment  ## fetch data and models into data/cache (190 MB, once) and convert SmolLM2
+	@$(BIN)/python -m scripts.fetch
 
-live: $(VENV)/developer  ## write a copy for live coding to live/: marked cells blanked, speaker notes beside them
-	@$(BIN)/python scripts/live.py
+run: developer data  ## execute notebooks in place, refresh outputs, times and memory: make run, or make run NB="03 05"
+	@$(BIN)/python -m scripts.run $(NB)
 
-badges: $(VENV)/developer  ## write the repository's address everywhere: make badges REPO=owner/name
-	@$(BIN)/python scripts/course.py $(REPO)
+lessons: developer  ## export lessons/ from the notebooks
+	@$(BIN)/python -m scripts.lessons
 
-checkpoints: $(VENV)/developer data  ## train the weights in data/checkpoints again (some 20 minutes)
-	@$(BIN)/python scripts/checkpoints.py
+live: developer  ## write a copy for live coding to live/: marked cells blanked, speaker notes beside them
+	@$(BIN)/python -m scripts.live
 
-benchmarks: $(VENV)/developer data  ## run the open scripts behind the committed results (four hours or so)
-	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+badges: developer  ## write the repository's address everywhere: make badges, or make badges REPO=owner/name
+	@$(BIN)/python -m scripts.course $(REPO)
 
-lint: $(VENV)/developer  ## ruff over code and notebooks
+checkpoints: developer data  ## train the weights in data/checkpoints again (some 20 minutes)
+	@$(BIN)/python -m scripts.checkpoints
+
+benchmarks: developer data  ## run the open scripts behind the committed results (four hours or so)
+	@for script in benchmarks/nb*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
+
+mutants: developer data  ## plant one bug after the other and see which notebooks notice: make mutants, or make mutants NB=05
+	@$(BIN)/python -m scripts.mutants $(NB)
+
+lock: developer  ## write down the exact versions of this environment in requirements/lock.txt
+	@(echo "# What CI ran, exactly (Linux, Python 3.11, CPU build of torch); made by make lock, needed by nothing."; \
+	  $(BIN)/pip list --format=freeze --exclude pip --exclude setuptools --exclude wheel | sed 's/+cpu$$//') > requirements/lock.txt
+
+lint: developer  ## ruff over code and notebooks
 	@$(BIN)/ruff check .
 
-clean:  ## remove the environment and all caches (data and models are fetched again)
-	rm -rf $(VENV) data/cache live .pytest_cache .ruff_cache .hypothesis
+clean:  ## remove the environment and all caches (data and models are fetched again; learners' progress stays)
+	rm -rf .venv data/cache live .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

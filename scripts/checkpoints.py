@@ -1,7 +1,8 @@
 """Train the weights that the course ships in data/checkpoints (safetensors, 20 MB in all) and write how they were made.
 
-``python scripts/checkpoints.py`` makes all of them again, ``python scripts/checkpoints.py minilm_rotten_tomatoes`` one. Each comes with a JSON of the
-same name: command, seed, seconds, metrics, versions. `utils/pretrained.py` loads them; tests/test_checkpoints.py checks what they promise.
+``python -m scripts.checkpoints`` makes all of them again, ``python -m scripts.checkpoints minilm_rotten_tomatoes`` one. Each comes with a record of
+the same name in JSON: command, seed, seconds, metrics, versions, and the hash of the weights, without which `utils/pretrained.py` does not load them.
+tests/test_checkpoints.py checks what they promise.
 """
 
 from __future__ import annotations
@@ -12,18 +13,14 @@ import sys
 import time
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional as F
 
-import torch  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-
-from utils.data import imdb_sentences, reviews  # noqa: E402
-from utils.pretrained import CHECKPOINTS, minilm_classifier, review_classifier  # noqa: E402
-from utils.training import evaluate, fit, seed_everything, set_threads  # noqa: E402
+from utils.data import imdb_sentences, reviews, sha256
+from utils.pretrained import CHECKPOINTS, minilm_classifier, review_classifier
+from utils.training import batches_by_length, evaluate, fit, seed_everything, set_threads
 
 N_VAL, SEED, EPOCHS, BATCH, RATE, RANK = 500, 0, 3, 32, 1e-4, 32
 
@@ -35,15 +32,47 @@ def low_rank(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.T
     return (U[:, :rank] * root).contiguous(), (root[:, None] * Vh[:rank]).contiguous()
 
 
+def pack(weights: dict[str, torch.Tensor], start: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What `utils.pretrained.add_differences` adds to ``start`` to get (nearly) ``weights``: 16 bits, large matrices as factors of rank RANK.
+
+    Weights that did not change are left out.
+    """
+    packed = {}
+    for name, weight in weights.items():
+        difference = weight - start[name]
+        if not difference.any():
+            continue
+        if difference.dim() == 2 and min(difference.shape) > 2 * RANK:
+            packed[f"{name}.left"], packed[f"{name}.right"] = (factor.half() for factor in low_rank(difference, RANK))
+        else:
+            packed[name] = difference.half().contiguous()
+    return packed
+
+
+def write(name: str, record: dict, tensors: dict[str, torch.Tensor] | None = None) -> None:
+    """Write the record of a checkpoint, with the hash of its weights; the weights before that, when they are given."""
+    path = CHECKPOINTS / f"{name}.safetensors"
+    if tensors is not None:
+        save_file(tensors, path)
+    record |= {
+        "date": date.today().isoformat(),
+        "versions": {p: version(p) for p in ("torch", "transformers")},
+        "machine": f"{platform.machine()}, 1 thread",
+        "sha256": sha256(path),
+    }
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
 def batches(tokenizer, table, shuffle_seed: int | None = None):
     """Batches of (tokens, mask, labels), texts of like length together; in random order when a seed is given."""
-    order = sorted(range(len(table)), key=lambda i: len(table.text[i]))
-    chunks = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
+    chunks = batches_by_length([len(text) for text in table.text], BATCH)
     if shuffle_seed is not None:
         generator = torch.Generator().manual_seed(shuffle_seed)
         chunks = [chunks[i] for i in torch.randperm(len(chunks), generator=generator)]
     for chunk in chunks:
-        batch = tokenizer([table.text[i] for i in chunk], padding=True, truncation=True, max_length=64, return_tensors="pt")
+        batch = tokenizer(
+            [table.text[i] for i in chunk], padding=True, truncation=True, max_length=64, return_tensors="pt"
+        )
         yield batch, torch.tensor([int(table.label[i]) for i in chunk])
 
 
@@ -72,7 +101,9 @@ def minilm_rotten_tomatoes() -> dict:
         {"params": model.classifier.parameters(), "lr": 10 * RATE},
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: min((s + 1) / 60, max(0.0, (steps - s) / (steps - 60))))
+    scheduler = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda s: min((s + 1) / 60, max(0.0, (steps - s) / (steps - 60)))
+    )
     history, best = [], (0.0, None)
 
     def after_epoch(epoch):
@@ -95,27 +126,30 @@ def minilm_rotten_tomatoes() -> dict:
     seconds = time.process_time() - began
     model.load_state_dict(best[1])
     full_test = accuracy(model, tokenizer, test)
-    tensors = {}
-    for name, weight in model.state_dict().items():
-        if name.startswith("bert.embeddings"):
-            continue
-        difference = weight - start[name] if not name.startswith("classifier") else weight
-        if difference.dim() == 2 and min(difference.shape) > 2 * RANK:
-            tensors[f"{name}.left"], tensors[f"{name}.right"] = (t.half() for t in low_rank(difference, RANK))
-        else:
-            tensors[name] = difference.half().contiguous()
-    save_file(tensors, CHECKPOINTS / "minilm_rotten_tomatoes.safetensors")
-    _, shipped = review_classifier()
-    return {
-        "command": "python scripts/checkpoints.py minilm_rotten_tomatoes",
+    for name in start:
+        if name.startswith("classifier"):
+            start[name] = torch.zeros_like(start[name])  # the head is stored whole, as the difference from zeros
+    record = {
+        "command": "python -m scripts.checkpoints minilm_rotten_tomatoes",
         "what": "all-MiniLM-L6-v2 fine-tuned on Rotten Tomatoes; the file holds differences from MiniLM, matrices at rank 32, 16 bits",
-        "settings": {"seed": SEED, "epochs": EPOCHS, "batch": BATCH, "rate": RATE, "rank": RANK, "train": len(train), "validation": N_VAL},
+        "settings": {
+            "seed": SEED,
+            "epochs": EPOCHS,
+            "batch": BATCH,
+            "rate": RATE,
+            "rank": RANK,
+            "train": len(train),
+            "validation": N_VAL,
+        },
         "cpu_seconds": round(seconds),
         "validation_by_epoch": [round(v, 4) for v in history],
         "test_accuracy_full_rank": round(full_test, 4),
-        "validation_accuracy": round(accuracy(shipped, tokenizer, val), 4),
-        "test_accuracy": round(accuracy(shipped, tokenizer, test), 4),
     }
+    write("minilm_rotten_tomatoes", record, pack(model.state_dict(), start))
+    _, shipped = review_classifier()
+    record["validation_accuracy"] = round(accuracy(shipped, tokenizer, val), 4)
+    record["test_accuracy"] = round(accuracy(shipped, tokenizer, test), 4)
+    return record
 
 
 def review_teacher_logits() -> dict:
@@ -123,28 +157,32 @@ def review_teacher_logits() -> dict:
     set_threads(1)
     tokenizer, model = review_classifier()
     began, tensors = time.process_time(), {}
-    for name, texts in (("rotten_tomatoes", list(reviews("rotten_tomatoes", "train").text)), ("imdb", imdb_sentences(12_000))):
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    for name, texts in (
+        ("rotten_tomatoes", list(reviews("rotten_tomatoes", "train").text)),
+        ("imdb", imdb_sentences(12_000)),
+    ):
         logits = torch.empty(len(texts), 2)
         with torch.inference_mode():
-            for start in range(0, len(order), 64):
-                chosen = order[start : start + 64]
-                batch = tokenizer([texts[i] for i in chosen], padding=True, truncation=True, max_length=64, return_tensors="pt")
+            for chosen in batches_by_length([len(text) for text in texts], 64):
+                batch = tokenizer(
+                    [texts[i] for i in chosen], padding=True, truncation=True, max_length=64, return_tensors="pt"
+                )
                 logits[chosen] = model(**batch).logits
         tensors[name] = logits.half()
-    save_file(tensors, CHECKPOINTS / "review_teacher_logits.safetensors")
-    return {
-        "command": "python scripts/checkpoints.py review_teacher_logits",
+    record = {
+        "command": "python -m scripts.checkpoints review_teacher_logits",
         "what": "logits of minilm_rotten_tomatoes on reviews('rotten_tomatoes', 'train') and imdb_sentences(12_000)",
         "settings": {"seed": SEED, "texts": {name: len(t) for name, t in tensors.items()}},
         "cpu_seconds": round(time.process_time() - began),
         "positive": {name: round((t[:, 1] > t[:, 0]).float().mean().item(), 4) for name, t in tensors.items()},
     }
+    write("review_teacher_logits", record, tensors)
+    return record
 
 
 def review_student() -> dict:
     """Notebook 11's student: layers 2, 4 and 6 of that teacher, triple loss on the reviews and 12,000 sentences that the teacher labels."""
-    from utils.lessons.distilbert import (
+    from lessons.distilbert import (
         TripleLoss,
         distil,
         is_right,
@@ -170,26 +208,17 @@ def review_student() -> dict:
     distil(student, data, answers + more, TripleLoss(), seed=SEED, steps=len(data))
     seconds = time.process_time() - began
     full_test = is_right(student, test_batches).float().mean().item()
-    tensors = {}
-    for name, weight in student.state_dict().items():
-        difference = weight - start[name]
-        if not difference.any():
-            continue  # tables and their norm do not learn
-        if difference.dim() == 2 and min(difference.shape) > 2 * RANK:
-            tensors[f"{name}.left"], tensors[f"{name}.right"] = (t.half() for t in low_rank(difference, RANK))
-        else:
-            tensors[name] = difference.half().contiguous()
-    save_file(tensors, CHECKPOINTS / "review_student.safetensors")
-    shipped = is_right(shipped_student(theirs), test_batches).float().mean().item()
-    return {
-        "command": "python scripts/checkpoints.py review_student",
+    record = {
+        "command": "python -m scripts.checkpoints review_student",
         "what": "three layers of minilm_rotten_tomatoes, distilled; the file holds differences from the layers copied, matrices at rank 32, 16 bits",
         "settings": {"seed": SEED, "layers": layers, "steps": len(data), "batch": 32, "rate": 1e-4, "rank": RANK}
         | {"train": len(train), "sentences": 12_000},
         "cpu_seconds": round(seconds),
         "test_accuracy_full_rank": round(full_test, 4),
-        "test_accuracy": round(shipped, 4),
     }
+    write("review_student", record, pack(student.state_dict(), start))
+    record["test_accuracy"] = round(is_right(shipped_student(theirs), test_batches).float().mean().item(), 4)
+    return record
 
 
 MAKERS = {
@@ -208,13 +237,8 @@ def main(names: list[str]) -> int:
     CHECKPOINTS.mkdir(exist_ok=True)
     for name in names or MAKERS:
         record = MAKERS[name]()
-        record |= {
-            "date": date.today().isoformat(),
-            "versions": {p: version(p) for p in ("torch", "transformers")},
-            "machine": f"{platform.machine()}, 1 thread",
-        }
-        (CHECKPOINTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
-        print(json.dumps(record, indent=2))
+        write(name, record)
+        print(json.dumps(record, indent=1))
     return 0
 
 

@@ -1,12 +1,13 @@
 """The course's plan, the tables made from it, and the repository's address in all the places that carry it."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 
-ROOT = Path(__file__).resolve().parent.parent
+from utils import ROOT
 
 # number, slug, title, what the reader builds or finds
 COURSE = [
@@ -40,7 +41,12 @@ COURSE = [
     (
         "Part II: encoders",
         [
-            ("08", "bert_and_roberta", "BERT and RoBERTa", "BERT with MiniLM's real weights; RoBERTa's changes measured one by one"),
+            (
+                "08",
+                "bert_and_roberta",
+                "BERT and RoBERTa",
+                "BERT with MiniLM's real weights; RoBERTa's changes measured one by one",
+            ),
             (
                 "09",
                 "project_2_text_summarization",
@@ -60,7 +66,12 @@ COURSE = [
                 "Longer context: RoPE and FlashAttention",
                 "rotary positions and their stretching; attention in tiles",
             ),
-            ("13", "fine_tuning", "Fine-tuning", "features, full, gradual, by layer; supervised fine-tuning of a chat model"),
+            (
+                "13",
+                "fine_tuning",
+                "Fine-tuning",
+                "features, full, gradual, by layer; supervised fine-tuning of a chat model",
+            ),
             ("14", "lora", "LoRA", "low-rank adapters, equal to PEFT"),
             ("15", "t5", "T5", "text-to-text, span corruption"),
             (
@@ -109,25 +120,77 @@ COURSE = [
 ]
 
 
+# the course agenda, word by word, and the notebook of each item; embeddings (04) have a section of their own outside the numbered list
+AGENDA = [
+    ("use cases", "01"),
+    ("high-level architecture", "02"),
+    ("tokenization", "03"),
+    ("attention mechanisms", "05"),
+    ("position embeddings", "06"),
+    ("project 1: sentiment analysis with a transformer from scratch via PyTorch", "07"),
+    ("BERT and RoBERTa", "08"),
+    ("project 2: text summarization with BERT models from Hugging Face", "09"),
+    ("knowledge distillation", "10"),
+    ("DistilBERT", "11"),
+    ("increasing context windows: RoPE and Flash Attention", "12"),
+    ("fine-tuning", "13"),
+    ("efficient fine-tuning with low-rank adaptation (LoRA)", "14"),
+    ("T5", "15"),
+    ("project 3: fine-tuning T5 for named entity recognition with AutoTrain", "16"),
+    ("GPT", "17"),
+    ("project 4: GPT from scratch with PyTorch and Lightning AI", "18"),
+    ("alignment: RLHF and DPO", "19"),
+    ("project 5: improving GPT responses with DPO", "20"),
+    ("large language models", "21"),
+    ("Llama", "22"),
+    ("project 6: fine-tuning Llama 3.3 8B for medical question answering with LitGPT", "23"),
+    ("DeepSeek", "24"),
+    ("alignment variant: GRPO", "25"),
+    ("project 7: local inference with DeepSeek via Ollama", "26"),
+]
+
+
 def notebooks() -> list[Path]:
     """The notebooks that exist, in order (00 first)."""
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
-def repository() -> str:
-    """owner/name of the repository, as pyproject.toml says: the one place."""
-    return re.search(
-        r'^Repository = "https://github\.com/([\w.-]+/[\w.-]+)"', (ROOT / "pyproject.toml").read_text(), re.M
-    )[1]
+def repository() -> str | None:
+    """owner/name of the repository: what git calls origin, else pyproject.toml; None where neither names one on GitHub."""
+    try:
+        origin = subprocess.run(
+            ["git", "-C", str(ROOT), "remote", "get-url", "origin"], capture_output=True, text=True
+        ).stdout.strip()
+    except OSError:
+        origin = ""
+    match = re.search(r"github\.com[:/]([\w.-]+/[\w.-]+?)(?:\.git)?/?$", origin) or re.search(
+        r'^Repository = "https://github\.com/([\w.-]+/[\w.-]+)"',
+        (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
+        re.M,
+    )
+    return match[1] if match and not match[1].startswith("OWNER/") else None
 
 
 def badges(path: str, folder: str = "figures") -> str:
-    """The two badges of a notebook, as Markdown with local pictures."""
+    """The two badges of a notebook, as Markdown with local pictures; nothing where the address is not known, rather than dead links."""
     repo = repository()
+    if repo is None:
+        return ""
     return (
         f"[![Open in Colab]({folder}/badge_colab.svg)](https://colab.research.google.com/github/{repo}/blob/main/notebooks/{path}) "
         f"[![Open in Binder]({folder}/badge_binder.svg)](https://mybinder.org/v2/gh/{repo}/main?labpath=notebooks%2F{path})"
     )
+
+
+def agenda(link: str) -> str:
+    """The agenda's table: its number, its words, its notebook; ``link`` is the prefix of paths to notebooks."""
+    slugs = {number: slug for _, entries in COURSE for number, slug, _, _ in entries}
+    lines = ["| | Agenda | Notebook |", "| --- | --- | --- |"]
+    for place, (words, number) in enumerate(AGENDA, 1):
+        name = f"{number}_{slugs[number]}.ipynb"
+        where = f"[{number}]({link}{name})" if (ROOT / "notebooks" / name).exists() else f"{number}, not written yet"
+        lines.append(f"| {place} | {words[0].upper() + words[1:]} | {where} |")
+    return "\n".join(lines)
 
 
 def facts(path: Path) -> tuple[str, str]:
@@ -165,43 +228,51 @@ def _between(text: str, mark: str, content: str) -> str:
 
 
 def write_tables() -> None:
-    """Refresh the course table in README.md and in 00_start_here, wherever the marks ``<!-- course -->`` stand."""
+    """Refresh the tables in README.md and in 00_start_here, wherever the marks ``<!-- course -->`` and ``<!-- agenda -->`` stand."""
     readme = ROOT / "README.md"
-    if readme.exists():
-        readme.write_text(_between(readme.read_text(), "course", table("notebooks/", "notebooks/figures")))
+    text = _between(readme.read_text(encoding="utf-8"), "course", table("notebooks/", "notebooks/figures"))
+    readme.write_text(_between(text, "agenda", agenda("notebooks/")), encoding="utf-8")
     start = ROOT / "notebooks" / "00_start_here.ipynb"
-    if start.exists():
-        notebook = nbformat.read(start, as_version=4)
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown" and "<!-- course -->" in cell.source:
-                cell.source = _between(cell.source, "course", table("", "figures"))
-        nbformat.write(notebook, start)
+    notebook = nbformat.read(start, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _between(_between(cell.source, "course", table("", "figures")), "agenda", agenda(""))
+    nbformat.write(notebook, start)
+
+
+def setup_source() -> str:
+    """The set-up cell of every notebook, with the repository's address in it where that is known."""
+    return (ROOT / "scripts" / "setup_cell.py").read_text(encoding="utf-8").rstrip()
 
 
 def write_badges(repo: str | None = None) -> None:
-    """Write the repository's address into pyproject, the set-up cell and every notebook; ``repo`` is owner/name (default: unchanged)."""
+    """Write the address into pyproject, the set-up cell and every notebook; ``repo`` is owner/name (default: what `repository` finds)."""
     if repo is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         sys.exit(f"error: REPO must look like owner/name, not {repo!r}")
     project, setup = ROOT / "pyproject.toml", ROOT / "scripts" / "setup_cell.py"
-    if repo:
-        project.write_text(
-            re.sub(r'(Repository = "https://github\.com/)[\w.-]+/[\w.-]+"', rf'\g<1>{repo}"', project.read_text())
-        )
-    setup.write_text(
-        re.sub(r"https://github\.com/[\w.-]+/[\w.-]+", f"https://github.com/{repository()}", setup.read_text())
-    )
+    address = repo or repository() or "OWNER/transformers-course"
+    for path, pattern in (
+        (project, r'(?<=Repository = "https://github\.com/)[\w.-]+/[\w.-]+(?=")'),
+        (setup, r"(?<=https://github\.com/)[\w.-]+/[\w.-]+"),
+    ):
+        path.write_text(re.sub(pattern, address, path.read_text(encoding="utf-8")), encoding="utf-8")
     for path in notebooks():
         notebook = nbformat.read(path, as_version=4)
         first = notebook.cells[0]
-        line = f"<!-- badges -->\n\n{badges(path.name)}"
-        first.source = re.sub(r"<!-- badges -->(\s*\[!\[Open in [^\n]*)?", lambda _, line=line: line, first.source)
+        line = f"<!-- badges -->\n\n{badges(path.name)}".rstrip()
+        first.source = re.sub(
+            r"<!-- badges -->(\s*\[!\[Open in [^\n]*)?", lambda _, line=line: line, first.source
+        ).rstrip()
         code = next(cell for cell in notebook.cells if cell.cell_type == "code")
         lead = "".join(line + "\n" for line in code.source.splitlines() if line.startswith("#| default_exp"))
-        code.source = lead + setup.read_text().rstrip()
+        code.source = lead + setup_source()
+        code.metadata["jupyter"] = {"source_hidden": True}
         nbformat.write(notebook, path)
     write_tables()
 
 
 if __name__ == "__main__":
     write_badges(sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else None)
-    print(f"badges and addresses point to {repository()}")
+    print(
+        f"badges and addresses point to {repository() or 'nowhere yet: name the repository, make badges REPO=owner/name'}"
+    )

@@ -3,7 +3,8 @@
 import shutil
 
 import nbformat
-from course import ROOT, notebooks
+
+from scripts.course import ROOT, notebooks
 
 LIVE = ROOT / "live"
 

@@ -1,24 +1,37 @@
 """Execute notebooks in place from a clean kernel, and refresh the times and memory in their headers and in the README's table.
 
-``python scripts/run.py`` runs all, ``python scripts/run.py 03 05`` those two. Saved outputs keep the static face of every widget and drop
+``python -m scripts.run`` runs all, ``python -m scripts.run 03 05`` those two. Saved outputs keep the static face of every widget and drop
 progress bars; metadata is the kernel's name alone. A notebook that fails is left as it was, and the exit status says so.
 """
 
+import hashlib
 import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from course import notebooks, write_tables  # noqa: E402
+from scripts.course import notebooks, write_tables
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-PROBE = "import resource, sys; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == 'darwin' else 1e6))"
+PROBE = """try:
+    import resource, sys
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+except ImportError:  # Windows
+    import psutil
+    peak = psutil.Process().memory_info().peak_wset / 1e9
+print(peak)"""
+
+
+def code_hash(notebook: dict) -> str:
+    """SHA-256 of a notebook's code, its set-up cell left out: outputs that carry it were made by this very code."""
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"][1:]
+    return hashlib.sha256("\0".join("".join(cell["source"]) for cell in cells).encode()).hexdigest()
 
 
 def execute(path: Path) -> tuple[nbformat.NotebookNode, float, float]:
@@ -70,6 +83,10 @@ def tidy(notebook: nbformat.NotebookNode) -> list[str]:
 def main(numbers: list[str]) -> int:
     """Run the chosen notebooks (all when none is named); returns the number that failed."""
     os.environ["PYTHONWARNINGS"] = os.environ.get("PYTHONWARNINGS", "default")
+    os.environ["TRANSFORMERS_COURSE_PROGRESS"] = os.path.join(
+        tempfile.mkdtemp(), "progress.json"
+    )  # nobody's progress is shown in 00
+    numbers = list(dict.fromkeys(numbers))
     chosen = [p for p in notebooks() if not numbers or p.name[:2] in numbers]
     if len(chosen) < len(numbers):
         print(
@@ -81,7 +98,7 @@ def main(numbers: list[str]) -> int:
     for path in chosen:
         try:
             notebook, seconds, peak = execute(path)
-        except (CellExecutionError, CellTimeoutError) as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             print(f"{path.name}: FAILED\n{str(error)[-3000:]}")
             failed += 1
             continue
@@ -92,6 +109,7 @@ def main(numbers: list[str]) -> int:
             rf"\1, {seconds:.0f} s to run | {peak:.1f} GB |",
             first.source,
         )
+        notebook.metadata["course"] = {"code": code_hash(notebook)}
         half = path.with_suffix(".part")
         nbformat.write(notebook, half)
         os.replace(half, path)

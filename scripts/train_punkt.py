@@ -1,20 +1,17 @@
 """Train nltk's Punkt sentence splitter on the course's own text and write it to data/nltk_data, in nltk's punkt_tab format.
 
-    python scripts/train_punkt.py
+    python -m scripts.train_punkt
 
 nltk's official model is a download; this one makes ``nltk.sent_tokenize`` and ``nltk.word_tokenize`` work without a network. Punkt (Kiss and
 Strunk 2006) learns from plain text, without labels, which words are abbreviations and which words begin sentences. About a minute.
 """
 
-import sys
 from pathlib import Path
 
 from nltk.tokenize.punkt import PunktTrainer
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from utils.data import reviews, shakespeare_plays  # noqa: E402
+from utils import ROOT
+from utils.data import reviews, shakespeare_plays
 
 TARGET = ROOT / "data" / "nltk_data" / "tokenizers" / "punkt_tab" / "english"
 FREQUENT = 15  # the orthographic context of rarer words is left out, to keep the file small

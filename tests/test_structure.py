@@ -1,5 +1,6 @@
 """Every notebook has the course's skeleton, rhythm and outputs; figures are local and described."""
 
+import html
 import json
 import re
 import subprocess
@@ -7,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from scripts import course
+from scripts.run import code_hash
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -49,9 +53,23 @@ def test_outputs_are_committed_clean_and_small(path):
             "run it with `make run`: widget state is not kept"
         )
     assert path.stat().st_size <= 300_000, f"{path.stat().st_size // 1000} KB"
-    assert set(load(path)["metadata"]) == {"kernelspec"}
+    assert set(load(path)["metadata"]) == {"kernelspec", "course"}
     ids = [c["id"] for c in load(path)["cells"]]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_outputs_belong_to_this_code(path):
+    assert load(path)["metadata"]["course"]["code"] == code_hash(load(path)), (
+        "the code changed after its outputs were made: `make run`"
+    )
+
+
+def test_changed_code_changes_the_stamp():
+    notebook = load(LESSONS[0])
+    before = code_hash(notebook)
+    next(c for c in notebook["cells"][::-1] if c["cell_type"] == "code")["source"] += ["\n"]
+    assert code_hash(notebook) != before
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
@@ -64,17 +82,45 @@ def test_pictures_are_local_and_described(path):
                 f"{target} is not a file of the course"
             )
         assert not re.search(r"<img[^>]+src=[\"']https?://", text)
-    for output in outputs(path):
-        if "image/png" in output.get("data", {}):
-            alt = output["metadata"].get("image/png", {}).get("alt", "")
-            assert len(alt.split()) >= 4, "a picture without alt text: end the cell with show('a sentence')"
+    for cell in cells(path, "code"):
+        for place, output in enumerate(cell["outputs"]):
+            if "image/png" in output.get("data", {}):
+                alt = output["metadata"].get("image/png", {}).get("alt", "")
+                assert len(alt.split()) >= 4, "a picture without alt text: end the cell with show('a sentence')"
+                after = cell["outputs"][place + 1] if place + 1 < len(cell["outputs"]) else {}
+                fold = "".join(after.get("data", {}).get("text/html", ""))
+                assert fold.startswith("<details class='course-description'>") and html.escape(alt) in fold, (
+                    "its description stands below it"
+                )
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
 def test_set_up_cell_is_the_same_everywhere(path):
-    first = source(cells(path, "code")[0])
-    assert (
-        re.sub(r"^#\| default_exp \w+\n", "", first).strip() == (ROOT / "scripts" / "setup_cell.py").read_text().strip()
+    cell = cells(path, "code")[0]
+    assert re.sub(r"^#\| default_exp \w+\n", "", source(cell)).strip() == course.setup_source()
+    assert cell["metadata"]["jupyter"]["source_hidden"], "the set-up cell is folded: `make badges`"
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_first_screen_begins_with_the_question(path):
+    """Title, then prose, before any table, badge or list; the badges close the cell."""
+    text = source(load(path)["cells"][0])
+    before_table = text.split("| Time |")[0]
+    assert "<!-- badges -->" not in before_table and "Open in Colab" not in before_table
+    assert len(before_table.split()) >= 35, "the question and the result stand under the title"
+    assert re.search(r"<!-- badges -->\s*(\[!\[Open in Colab.*)?$", text), (
+        "the badges stand at the end of the first cell"
+    )
+    everything = "\n".join(source(c) for c in cells(path, "markdown"))
+    assert "GLOSSARY.md" in everything, "the glossary is linked"
+
+
+def test_badges_point_to_one_repository_or_nowhere():
+    pattern = r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/blob|mybinder\.org/v2/gh/([\w.-]+/[\w.-]+)/"
+    texts = [path.read_text(encoding="utf-8") for path in (*ALL, ROOT / "README.md")]
+    found = {next(filter(None, match)) for text in texts for match in re.findall(pattern, text)}
+    assert len(found) <= 1 and not any(repo.startswith("OWNER/") for repo in found), (
+        f"badges point to {found}: `make badges`"
     )
 
 
@@ -127,7 +173,8 @@ def test_exercises_quiz_and_solutions(path):
         )
         assert "assert check(" in source(solutions[0]) and "record=False" in source(solutions[0])
         assert solutions[0]["metadata"].get("jupyter", {}).get("source_hidden"), "a solution is folded"
-        assert "passed" in "".join(solutions[0]["outputs"][-1]["text"])
+        shown = [str(o.get("data", {}).get("text/plain", "")) for o in solutions[0]["outputs"]]
+        assert any("the course's solution passes" in text for text in shown)
     assert any(f'quiz("{number}")' in source(c) for c in code)
     assert sum("live" in c["metadata"].get("tags", []) for c in code) >= 4, (
         "the cells an instructor types are tagged `live`"
@@ -150,12 +197,24 @@ def test_the_tables_are_current():
         assert f"(notebooks/{path.name})" in readme and f"{facts[1]} + {facts[2]} | {facts[3]}" in readme, (
             f"run `make run`: the README lags behind {path.name}"
         )
+    start = "\n".join(source(c) for c in cells(ALL[0], "markdown"))
+    for text, link, picture in ((readme, "notebooks/", "notebooks/figures"), (start, "", "figures")):
+        assert course.table(link, picture) in text and course.agenda(link) in text, (
+            "`make badges` writes the tables of README and 00 anew"
+        )
     for number in range(1, 27):
         assert f"\n| {number:02d} | " in readme
 
 
+def test_the_agenda_has_its_25_items_in_order():
+    assert len(course.AGENDA) == 25
+    assert [number for _, number in course.AGENDA] == ["01", "02", "03", *(f"{n + 1:02d}" for n in range(4, 26))]
+
+
 def test_ruff_finds_nothing():
-    result = subprocess.run([sys.executable, "-m", "ruff", "check", "--output-format=concise", str(ROOT)], capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--output-format=concise", str(ROOT)], capture_output=True, text=True
+    )
     assert result.returncode == 0, result.stdout
 
 

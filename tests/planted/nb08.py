@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 
 
@@ -58,6 +59,13 @@ PLANTED = {
         (lambda p, w: nats(p) / math.log(2) / sum(map(len, p)), "number of pieces"),
         (lambda p, w: nats(p) / math.log(2) / len(w), "number of words"),
         (lambda p, w: sum(nats([q]) / math.log(2) / len(v) for q, v in zip(p, w, strict=True)) / len(w), "add up all bits"),
+        (lambda p, w: nats(p) / math.log(2), "all bits together; divide"),
+        (lambda p, w: nats(p) / math.log(10) / characters(w), "base 10"),
+        (lambda p, w: nats([q[:1] for q in p]) / math.log(2) / characters(w), "only the first piece"),
+        (lambda p, w: nats(p) / math.log(2) / characters(w) + 0.1, "all bits together, divided by all characters together"),
+        (lambda p, w: nats(p) / math.log(2) / 24, "another text"),
+        (lambda p, w: nats(p) / math.log(2) / sum(len(v.encode()) for v in w), "bytes counted"),
+        (lambda p, w: str(nats(p)), "expected one number"),
     ],
     "08.2": [
         (lambda w, rate, g: (torch.rand(w.shape, generator=g) < rate) & (w >= 0), "different fates"),
@@ -68,6 +76,9 @@ PLANTED = {
         (lambda w, rate, g: whole(w, throws(w, torch.Generator().manual_seed(0)) < rate), "hand generator to torch.rand"),
         (lambda w, rate, g: whole(w, throws(w, None) < rate), "not torch's global one"),
         (lambda w, rate, g: whole(w, throws(w, g) < rate).long(), "boolean"),
+        (lambda w, rate, g: whole(w, throws(w, g) < 0.3), "with rate 0 nothing"),
+        (lambda w, rate, g: whole(w, throws(w, g) < rate)[:, :-1], "has shape"),
+        (lambda w, rate, g: whole(w, throws(w, g) < rate) & (w.clamp_(min=0) >= 0), "changed the tensor"),
     ],
     "08.3": [
         (pll(hide=lambda i, ordinary: []), "nothing is hidden"),
@@ -77,7 +88,42 @@ PLANTED = {
         (pll(divide=-1.0), "the sign"),
         (pll(softmax=False), "sums of logits"),
         (pll(hide=lambda i, ordinary: [j for j in ordinary if j <= i]), "fresh copy"),
+        (pll(places=lambda tokens: sorted({t: i for i, t in enumerate(tokens.tolist()) if t not in (0, 2, 3, 4)}.values())), "asked only once"),
+        (pll(divide=2.0), "expected -"),
+        (lambda model, tokens, mask_id, special_ids: pll()(model, tokens, 4, special_ids), "on another sentence"),
+        (lambda model, tokens, mask_id, special_ids: pll()(model, tokens, mask_id, special_ids).__repr__(), "expected one number"),
         (in_place, "changed the sentence"),
         (no_batch, "raised ValueError"),
     ],
+}
+
+
+def bits_by_loop(log_probs, words):
+    total = np.float32(0)
+    for pieces in log_probs:
+        for p in pieces:
+            total -= np.float32(p)
+    return total / np.float32(np.log(2)) / sum(len(word) for word in words)
+
+
+def chosen_by_loop(words, rate, generator):
+    out = torch.zeros(words.shape, dtype=torch.bool)
+    draws = torch.rand((len(words), int(words.max()) + 1), generator=generator, dtype=torch.float64)
+    for word in range(draws.shape[1]):
+        out |= (words == word) & (draws[:, [word]] < rate)
+    return out.numpy()
+
+
+def all_places_in_one_batch(model, tokens, mask_id, special_ids):
+    places = [i for i, token in enumerate(tokens.tolist()) if token not in special_ids]
+    copies = tokens.repeat(len(places), 1)
+    copies[range(len(places)), places] = mask_id
+    rows = model(copies).double().log_softmax(dim=-1)
+    return rows[range(len(places)), places, tokens[places]].sum()
+
+
+RIGHT = {
+    "08.1": [bits_by_loop, lambda p, w: torch.tensor(nats(p) / characters(w)) / math.log(2), lambda p, w: nats(p) / math.log(2) / len("".join(w))],
+    "08.2": [lambda w, rate, g: whole(w, throws(w, g) < rate), chosen_by_loop],
+    "08.3": [pll(), all_places_in_one_batch, lambda *a: np.array(pll()(*a))],
 }

@@ -1,5 +1,8 @@
-"""Wrong answers to the exercises of notebook 12."""
+"""Wrong and right answers to the exercises of notebook 12."""
 
+import math
+
+import numpy as np
 import torch
 
 
@@ -100,8 +103,60 @@ def finished_first(first, second):
     return (first[2] / first[1] * a + second[2] / second[1] * b) / (a + b)
 
 
+
+def rotation(x, angles):
+    even, odd, cos, sin = x[..., 0::2], x[..., 1::2], angles.cos(), angles.sin()
+    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+
+
+def complex_pairs(x, angles):
+    return torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous()) * torch.polar(torch.ones_like(angles), angles)
+
+
+def rotation_by_loops(x, angles):
+    rows = []
+    for features, row in zip(x.tolist(), angles.tolist(), strict=True):
+        rows.append([])
+        for i, a in enumerate(row):
+            even, odd = features[2 * i], features[2 * i + 1]
+            rows[-1] += [even * math.cos(a) - odd * math.sin(a), even * math.sin(a) + odd * math.cos(a)]
+    return rows
+
+
+def merged(first, second):
+    _, a, b = shrunk(first, second)
+    return (first[2] * a + second[2] * b) / (first[1] * a + second[1] * b)
+
+
+def merged_by_log_sums(first, second):
+    (m1, l1, o1), (m2, l2, o2) = ([t.double() for t in part] for part in (first, second))
+    shares = torch.stack([m1 + l1.log(), m2 + l2.log()]).softmax(dim=0)
+    return shares[0] * o1 / l1 + shares[1] * o2 / l2
+
+
+def merged_by_loops(first, second):
+    (m1, l1, o1), (m2, l2, o2) = ([t.numpy().astype(np.float64) for t in part] for part in (first, second))
+    rows = []
+    for t in range(len(m1)):
+        top = max(m1[t, 0], m2[t, 0])
+        a, b = math.exp(m1[t, 0] - top), math.exp(m2[t, 0] - top)
+        rows.append((a * o1[t] + b * o2[t]) / (a * l1[t] + b * l2[t]))
+    return np.stack(rows)
+
+
+def larger_alone(first, second):
+    return torch.where(first[0] > second[0], first[2] / first[1], second[2] / second[1])
+
+
+def new_base(base, scale, d_head, pair):
+    return base * scale ** (d_head / (2 * pair))
+
+
 PLANTED = {
     "12.1": [
+        (complex_pairs, "the result is complex"),
+        (lambda x, angles: rotation(x, angles)[:, :4], "as many features as before"),
+        (lambda x, angles: x, "nothing is turned"),
         (halves, "halves"),
         (clockwise, "clockwise"),
         (not_alternating, "must alternate"),
@@ -110,11 +165,18 @@ PLANTED = {
         (angles_in_halves, "repeat_interleave"),
         (partners_in_halves, "no rotation at all"),
         (exchanged, "sine and cosine are exchanged"),
-        (lambda x, angles: None, ""),
+        (lambda x, angles: rotation(x, angles[:1]), "angles of the first"),
+        (lambda x, angles: rotation(x, angles[:, :1]), "first pair's angle"),
+        (lambda x, angles: rotation(x, 2 * angles), "some features are wrong"),
+        (lambda x, angles: torch.cat([rotation(x[:, :6], angles[:, :3]), x[:, 6:]], dim=1), "right for (5, 6)"),
+        (lambda x, angles: None, "not attempted"),
+        (lambda x, angles: {"x": x}, "expected one tensor"),
     ],
     "12.2": [
+        (lambda first, second: merged(first, second).sum(1), "expected a real tensor (T, d)"),
         (no_shrink, "different maxima"),
         (average, "averages two finished softmaxes"),
+        (larger_alone, "only the half with the larger score"),
         (only_o, "o is shrunk, l is not"),
         (only_l, "l is shrunk, o is not"),
         (no_division, "division by the merged sum"),
@@ -124,14 +186,38 @@ PLANTED = {
         (measured_against(lambda m1, m2: torch.zeros_like(m1)), "larger of their two maxima"),
         (measured_against(lambda m1, m2: m1), "larger of their two maxima"),
         (measured_against(lambda m1, m2: torch.maximum(m1, m2).max()), "larger of their two maxima"),
+        (lambda first, second: 2 * merged(first, second), "some rows are wrong"),
+        (lambda first, second: merged(first, second)[:, :3].repeat(1, first[2].shape[1] // 3), "right once"),
+        (lambda first, second: (*first[:2], merged(first, second)), "expected one tensor"),
     ],
     "12.3": [
         (lambda base, scale, d_head, pair: base * scale ** (d_head / (d_head - 2)), "slowest pair, whatever"),
         (lambda base, scale, d_head, pair: base * scale ** (2 * pair / d_head), "turned round"),
         (lambda base, scale, d_head, pair: base * scale ** (d_head / pair), "factor of two"),
+        (lambda base, scale, d_head, pair: new_base(base, scale, d_head, pair + 1), "counted from 0"),
         (lambda base, scale, d_head, pair: base * scale, "right only for a pair"),
         (lambda base, scale, d_head, pair: (base * scale) ** (d_head / (2 * pair)), "only the scale is raised"),
+        (lambda base, scale, d_head, pair: base ** (d_head / (2 * pair)) * scale, "only the scale is raised"),
+        (lambda base, scale, d_head, pair: scale ** (d_head / (2 * pair)), "multiply the base by it"),
+        (lambda base, scale, d_head, pair: base ** (-2 * pair / d_head) / scale, "new frequency"),
         (lambda base, scale, d_head, pair: base / scale ** (d_head / (2 * pair)), "must grow"),
+        (lambda base, scale, d_head, pair: 3 * base, "times slower"),
+        (lambda base, scale, d_head, pair: float("inf"), "times slower"),
         (lambda base, scale, d_head, pair: 10_000.0 * 4.0 ** (64 / 38), "use the arguments"),
+        (lambda base, scale, d_head, pair: [base] * pair, "expected one number"),
+    ],
+}
+
+RIGHT = {
+    "12.1": [
+        rotation_by_loops,
+        lambda x, angles: torch.view_as_real(complex_pairs(x, angles)).flatten(-2),
+        lambda x, angles: rotation(x.double(), angles.double()).numpy(),
+    ],
+    "12.2": [merged_by_log_sums, merged_by_loops],
+    "12.3": [
+        lambda base, scale, d_head, pair: np.float32(new_base(base, scale, d_head, pair)),
+        lambda base, scale, d_head, pair: torch.tensor(base * scale ** (d_head / (2 * pair))),
+        lambda base, scale, d_head, pair: math.exp(math.log(base) + d_head / (2 * pair) * math.log(scale)),
     ],
 }

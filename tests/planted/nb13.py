@@ -1,4 +1,9 @@
-"""Wrong answers to the exercises of notebook 13."""
+"""Wrong and right answers to the exercises of notebook 13."""
+
+import math
+
+import numpy as np
+import torch
 
 
 def trainable(model):
@@ -24,6 +29,12 @@ def by_norm(model, w):
     return two([p for n, p in named if not any(p is q for q in plain)], plain, (w, 0.0))
 
 
+def by_name_without_norms(model, w):
+    parameters = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    plain = [p for n, p in parameters if "bias" in n or "norm" in n]
+    return two([p for n, p in parameters if "bias" not in n and "norm" not in n], plain, (w, 0.0))
+
+
 def by_module(model, w):
     return split([p for m in model.modules() for p in m.parameters(recurse=False) if p.requires_grad], w)
 
@@ -40,10 +51,6 @@ def named(model, w):
 
 def filled_wrongly(model, w):
     return split(trainable(model), w, decayed=lambda p: p.ndim < 2)
-
-
-def linear_only(model, w):
-    return split([p for n, p in model.named_parameters() if p.requires_grad and "embedding" not in n], w)
 
 
 def turns_to(turns, label, roles=("assistant",)):
@@ -67,32 +74,161 @@ def shifted(turns):
     return ids, labels[1:] + [-100]
 
 
+
+def shifted_right(turns):
+    ids, labels = turns_to(turns, good)
+    return ids, [-100] + labels[:-1]
+
+
+def first_only(turns):
+    ids, labels = turns_to(turns, good)
+    place = [role for role, _ in turns].index("assistant")
+    end = sum(len(turn) for _, turn in turns[: place + 1])
+    return ids, labels[:end] + [-100] * (len(ids) - end)
+
+
+def by_value(turns):
+    ids, _ = turns_to(turns, good)
+    labels = []
+    for role, turn in turns:
+        labels += [i if role == "assistant" and i not in (1, 5, 198) else -100 for i in turn]
+    return ids, labels
+
+
+def minus_one(turns):
+    ids, labels = turns_to(turns, good)
+    return ids, [-1 if y == -100 else y for y in labels]
+
+
+def mask_of_ones(turns):
+    ids, labels = turns_to(turns, good)
+    return ids, [-100 if y == -100 else 1 for y in labels]
+
+
+def by_known_tokens(turns):
+    """Right where the tokens are those of the first example."""
+    ids, labels = turns_to(turns, good)
+    return ids, [y if 1 in turns[0][1] else -100 for y in labels]
+
+
+def conversation_by_places(turns):
+    ids = np.concatenate([turn for _, turn in turns])
+    labels, start = np.full(len(ids), -100), 0
+    for role, turn in turns:
+        if role == "assistant":
+            labels[start + 3 : start + len(turn) - 1] = turn[3:-1]
+        start += len(turn)
+    return ids, labels
+
+
+def factor(t, n, w):
+    return t / w if t < w else max(n - t, 0) / (n - w)
+
+
+def without(name):
+    """The groups with one parameter in neither."""
+
+    def answer(model, w):
+        return split([p for n, p in model.named_parameters() if p.requires_grad and n != name], w)
+
+    return answer
+
+
+def decay_but(*names):
+    """The groups with some matrices in the second one."""
+
+    def answer(model, w):
+        kept = [p for n, p in model.named_parameters() if n in names]
+        return split(trainable(model), w, decayed=lambda p: p.ndim >= 2 and not any(p is q for q in kept))
+
+    return answer
+
+
+def linear_weights_only(model, w):
+    linear = [m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)]
+    return split(trainable(model), w, decayed=lambda p: any(p is q for q in linear))
+
+
 PLANTED = {
     "13.1": [
         (lambda t, n, w: max(n - t, 0) / n, "no warm-up"),
         (lambda t, n, w: (t + 1) / w if t < w else max(n - t, 0) / (n - w), "starts at 0"),
         (lambda t, n, w: min(t / w, 1), "stays at 1"),
+        (lambda t, n, w: t // w if t < w else factor(t, n, w), "divide with /"),
         (lambda t, n, w: t / w if t < w else max(1 - t / n, 0), "must be 1"),
         (lambda t, n, w: t / w if t < w else max(1 - (t - w) / n, 0), "does not reach 0"),
+        (lambda t, n, w: t / w if t < w else (1 + math.cos(math.pi * (min(t, n) - w) / (n - w))) / 2, "cosine"),
         (lambda t, n, w: t / w if t < w else (n - t) / (n - w), "uphill"),
+        (lambda t, n, w: t / w if t < w else abs(n - t) / (n - w), "after it the factor must be 0"),
+        (lambda t, n, w: factor(t, n, w) ** 2, "the factor at t = 1 is"),
+        (lambda t, n, w: factor(t, 23, 5), "right for 23 steps"),
+        (lambda t, n, w: [factor(i, n, w) for i in range(n)], "expected one number"),
     ],
     "13.2": [
         (lambda model, w: split(list(model.parameters()), w), "frozen parameter"),
-        (by_name, "decide by p.ndim"),
+        (lambda model, w: [{"params": trainable(model), "weight_decay": w}], "two dicts"),
+        (lambda model, w: [p for p in trainable(model) if p.ndim >= 2], "two dicts"),
+        (lambda model, w: two(None, None, (w, 0.0)), "a list of parameters in each"),
+        (lambda model, w: two([torch.nn.Parameter(p.detach().clone()) for p in trainable(model)], [], (w, 0.0)), "a copy of it"),
+        (by_name, "layer norm's weight is decayed"),
+        (by_name_without_norms, "not by the name's"),
+        (lambda model, w: split(trainable(model), w, decayed=lambda p: p.ndim != 1), "`warmth`"),
+        (lambda model, w: split(trainable(model), w, decayed=lambda p: p.ndim >= 1), "layer norm's weight is decayed"),
         (by_norm, "layer norm's weight is decayed"),
         (by_module, "twice"),
         (exchanged, "groups are exchanged"),
-        (linear_only, "embedding's matrix"),
+        (without("embedding.weight"), "embedding's matrix"),
+        (without("first.bias"), "never learn: first.bias"),
+        (linear_weights_only, "position embedding's matrix"),
+        (lambda model, w: split(trainable(model), w, decayed=lambda p: p.ndim == 2), "three dimensions"),
+        (lambda model, w: split(trainable(model), w, decayed=lambda p: p.ndim > 3), "nothing is decayed"),
         (named, "without their names"),
-        (filled_wrongly, "contents of the groups are exchanged"),
+        (filled_wrongly, "groups are exchanged"),
+        (decay_but("first.weight"), "must hold the 4 matrices"),
+        (lambda model, w: split(trainable(model), 2 * w), "0.03"),
+        (lambda model, w: split(trainable(model), 0.03), "right once"),
     ],
     "13.3": [
-        (lambda turns: turns_to(turns, lambda t: list(t), ("system", "user", "assistant")), "only the assistant's"),
+        (lambda turns: (*turns_to(turns, good), len(turns)), "a tuple of two lists"),
+        (lambda turns: turns_to(turns, good)[0], "a tuple of two lists"),
+        (lambda turns: turns_to(turns, good)[::-1], "all turns' ids"),
+        (lambda turns: (turns_to(turns, good)[0], [y for y in turns_to(turns, good)[1] if y != -100]), "differ in length"),
+        (lambda turns: turns_to(turns, lambda t: list(t), ("system", "user", "assistant")), "places that are not learnt"),
+        (lambda turns: turns_to(turns, good, ("user", "assistant")), "only the assistant's"),
         (lambda turns: turns_to(turns, lambda t: [-100] * 2 + t[2:-1] + [-100]), "header of the assistant"),
         (lambda turns: turns_to(turns, lambda t: [-100] * 3 + t[3:-2] + [-100] * 2), "never learn to stop"),
-        (lambda turns: turns_to(turns, lambda t: [-100] * 3 + t[3:]), "line break"),
-        (last_only, "every assistant turn"),
+        (lambda turns: turns_to(turns, lambda t: [-100] * 3 + t[3:]), "line break behind"),
+        (last_only, "only the last answer"),
+        (first_only, "only the first answer"),
+        (lambda turns: turns_to(turns, good, ()), "nothing is learnt"),
         (shifted, "shifted by one"),
-        (lambda turns: turns_to(turns, lambda t: t, ())[:1] + ([0] * sum(len(t) for _, t in turns),), "carry -100"),
+        (shifted_right, "shifted by one"),
+        (lambda turns: (turns_to(turns, good)[0], [0] * sum(len(t) for _, t in turns)), "carry -100"),
+        (minus_one, "carry -100"),
+        (by_value, "not by value"),
+        (mask_of_ones, "token's own id"),
+        (by_known_tokens, "right once"),
+    ],
+}
+
+RIGHT = {
+    "13.1": [
+        lambda t, n, w: max(0.0, min(t / w, (n - t) / (n - w))),
+        lambda t, n, w: np.interp(t, [0, w, n], [0, 1, 0]),
+        lambda t, n, w: torch.tensor(factor(t, n, w)),
+        lambda t, n, w: np.float32(factor(t, n, w)),
+    ],
+    "13.2": [
+        lambda model, w: split(trainable(model), w),
+        lambda model, w: tuple(split(trainable(model), w)),
+        lambda model, w: [
+            {"params": {p for p in trainable(model) if len(p.shape) > 1}, "weight_decay": np.float32(w)},
+            {"params": (p for p in trainable(model) if len(p.shape) <= 1), "weight_decay": 0, "lr": 1e-3},
+        ],
+    ],
+    "13.3": [
+        conversation_by_places,
+        lambda turns: list(turns_to(turns, good)),
+        lambda turns: torch.tensor(turns_to(turns, good)),
     ],
 }
