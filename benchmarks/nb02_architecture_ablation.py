@@ -3,9 +3,9 @@
 ``--smoke`` trains each variant for two steps and writes nothing.
 """
 
+import argparse
 import json
 import platform
-import sys
 
 import torch
 
@@ -53,4 +53,6 @@ def main(smoke_only: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    main(smoke_only="--smoke" in sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="two steps each, in seconds; writes nothing")
+    main(smoke_only=parser.parse_args().smoke)

@@ -332,7 +332,8 @@ QUIZ = [
         right="Probability says how usual a text is to the model, not whether it is true.",
         why="The model scores continuations by what it saw in training. No step in it adds numbers or checks facts.",
         wrong={
-            "Greedy decoding chose badly; sampling would find 42.": "Sampling would draw the digit 4 in about 2 of 100 cases; the probabilities themselves are wrong.",
+            "Greedy decoding chose badly; sampling would find 42.": "Sampling would draw the digit 4 in about 2 of 100 cases; "
+            "the probabilities themselves are wrong.",
             "The perplexity was computed on too few tokens.": "It is exact for these tokens; the model prefers the wrong digit, 0.98 to 0.02.",
         },
     ),

@@ -157,8 +157,10 @@ def mask_tokens(
     """BERT's masking: tokens (B, T) -> inputs (B, T), targets (B, T) that are -100 where nothing was chosen.
 
     Ordinary tokens are chosen with probability rate; 80 % of the chosen become [MASK], 10 % a random token, 10 % stay.
-    Devlin et al. 2019, section 3.1.
+    Devlin et al. 2019, section 3.1. Raises ValueError for a rate that is no probability.
     """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"rate is a probability, 0 to 1, got {rate}")
     ordinary = ~torch.isin(tokens, torch.tensor(special_ids))
     chosen = ordinary & (torch.rand(tokens.shape, generator=generator) < rate)
     fate = torch.rand(tokens.shape, generator=generator)

@@ -112,7 +112,12 @@ def cluster_picks(vectors: np.ndarray, k: int, seed: int = 0) -> list[int]:
 
 # %% ../notebooks/09_project_2_text_summarization.ipynb #a5067fe1
 def extract(method: str, vectors: np.ndarray, k: int = 3, balance: float = 1.0) -> list[int]:
-    """Indices of the k sentences that "lead", "centroid", "clustering" or "textrank" takes; ``balance`` as in ``mmr``."""
+    """Indices of the k sentences that "lead", "centroid", "clustering" or "textrank" takes; ``balance`` as in ``mmr``.
+
+    Raises ValueError for another method, or for k < 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
     if method == "lead":
         return list(range(min(k, len(vectors))))
     if method == "clustering":

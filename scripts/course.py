@@ -256,6 +256,9 @@ def write_badges(repo: str | None = None) -> None:
         (setup, r"(?<=https://github\.com/)[\w.-]+/[\w.-]+"),
     ):
         path.write_text(re.sub(pattern, address, path.read_text(encoding="utf-8")), encoding="utf-8")
+    readme = ROOT / "README.md"
+    clone = f"git clone https://github.com/{repo or repository()} " if repo or repository() else "git clone ADDRESS "
+    readme.write_text(re.sub(r"git clone \S+ (?=transformers-course)", clone, readme.read_text(encoding="utf-8")), encoding="utf-8")
     for path in notebooks():
         notebook = nbformat.read(path, as_version=4)
         first = notebook.cells[0]

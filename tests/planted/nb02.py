@@ -77,6 +77,11 @@ def decode(
     return tokens
 
 
+def least_likely(step, batch, bos, eos, pad, max_steps):
+    """Takes the least likely token."""
+    return decode(lambda tokens: -step(tokens), batch, bos, eos, pad, max_steps)
+
+
 def rows_turned(step, batch, bos, eos, pad, max_steps):
     """Gives the last row's token to the first row."""
     return decode(lambda tokens: step(tokens).flip(0), batch, bos, eos, pad, max_steps)
@@ -187,7 +192,7 @@ PLANTED = {
         (lambda target: (target[:, :-1], target[:, :-1].roll(-1, 1)), "rolled around"),
         (lambda target: (target[:, :-1], target[:, 1:].masked_fill(target[:, 1:] == 0, -100)), "became -100"),
         (lambda target: (target[:, :-1].masked_fill(target[:, :-1] == 2, 0), target[:, 1:]), "was replaced"),
-        (bos_twice, "was replaced"),
+        (bos_twice, "all but the last token"),
         (lambda target: (target[:, :-1].flip(1), target[:, 1:]), "all but the last token"),
         (lambda target: (target[:, :-1], target.roll(-2, 1)[:, :-1]), "all but the first token"),
         (lambda target: (target[:, :4], target[:, 1:5]), "one batch only"),
@@ -213,7 +218,8 @@ PLANTED = {
         (lambda *a: decode(*a, stop="never"), "loop goes on"),
         (padded, "loop goes on"),
         (lambda *a: decode(*a, break_first=True), "last <eos> is missing"),
-        (rows_turned, "largest score"),
+        (least_likely, "largest score"),
+        (rows_turned, "expected [[1, 5"),
         (lambda *a: torch.where(decode(*a) == 6, 4, decode(*a)), "expected [[1, 5"),
         (lambda *a: decode(*a, see=lambda tokens: tokens[:, :1].expand_as(tokens)), "written so far"),
         (lambda s, b, bos, eos, pad, n: decode(s, b, bos, eos, pad, n - 1), "bos comes on top"),
