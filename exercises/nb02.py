@@ -142,7 +142,7 @@ def check_2(answer):
     )
 
 
-def _write(answer, script, ids, max_steps, vocabulary, first=False):
+def _write(answer, script, ids, max_steps, vocabulary, first=False, low=-9.0):
     """The reader's decoding of a script, row by row what the model would say at each step, and the tokens that each step was shown."""
     shown = []
     bos, eos, pad = ids
@@ -150,7 +150,7 @@ def _write(answer, script, ids, max_steps, vocabulary, first=False):
     def step(tokens):
         tokens = torch.as_tensor(tokens)
         shown.append(tokens.clone())
-        logits = torch.full((len(script), vocabulary), -9.0)
+        logits = torch.full((len(script), vocabulary), low)
         column = min(max(tokens.shape[-1] if tokens.dim() else 1, 1), script.shape[1]) - 1
         logits[torch.arange(len(script)), script[:, column]] = 1.0
         return logits
@@ -168,6 +168,10 @@ def _write(answer, script, ids, max_steps, vocabulary, first=False):
     expect(
         not any(tokens.is_floating_point() for tokens in shown),
         "step was given floating point numbers: token ids are whole numbers, torch.full((batch, 1), bos)",
+    )
+    expect(
+        shown[0].shape[1] == 1,
+        f"at the first step, step was shown {shown[0].shape[1]} tokens, and only bos is written: hand over the tokens so far, not the whole buffer",
     )
     expect(
         len(shown) < 2 or shown[1].shape[1] > 1,
@@ -254,6 +258,11 @@ def check_3(answer):
     expect(
         torch.equal(out, right),
         f"right for one set of ids only: with bos 7, eos 6, pad 9 expected {right.tolist()}, got {str(out.tolist())[:200]}; use the arguments",
+    )
+    out, _ = _write(answer, script, (7, 6, 9), 4, 11, low=0.9)
+    expect(
+        torch.equal(out, right),
+        "right only where one score towers above the rest: greedy decoding takes the largest score, it does not draw from the softmax",
     )
 
 

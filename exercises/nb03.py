@@ -77,6 +77,10 @@ def check_1(answer):
             len(_twos(glued)) / len(glued.split()),
             "the texts were glued together, which makes other tokens and fewer words: encode and split each by itself",
         ),
+        (
+            sum(len(_twos(word)) for word in every) / n,
+            "each word was encoded by itself, without the spaces, which makes other tokens: encode each text as a whole",
+        ),
         (len(_twos(texts[0])) / len(words[0]), "this is the first text alone; add up over all texts"),
         (tokens // n, "the result was cut to a whole number: divide with /, not with //"),
         (round(tokens / n, 2), "the result was rounded; return the ratio as it is"),
@@ -84,7 +88,11 @@ def check_1(answer):
     for wrong, hint in mistakes:
         expect(not _near(out, wrong), hint)
     expect(_near(out, tokens / n), f"expected {tokens} tokens / {n} words = {tokens / n:.4f}, got {out:.4f}")
-    out = _later(answer, list, ["two words", "and three more here"], what="other texts", kind=float, gives=gives)
+    out = _later(answer, list, ["two\nwords", "and three more here"], what="other texts", kind=float, gives=gives)
+    expect(
+        not _near(out, 28 / 5),
+        "'two\\nwords' counts as two words: a line break without a space separates as well; text.split() without an argument",
+    )
     expect(
         _near(out, 28 / 6),
         f"right for one list of texts only: for 28 tokens and 6 words expected {28 / 6:.3f}, got {out:.3f}",
@@ -141,6 +149,10 @@ def check_2(answer):
         f"in [1, 2, 1, 2, 8] the second pair begins right where the first ends: expected [99, 99, 8], got {out}; "
         "text that is replaced together with its spaces misses such a pair",
     )
+    expect(
+        run([1, 3, 2], (1, 2)) == [1, 3, 2],
+        "1 and 2 count only as neighbours: [1, 3, 2] holds no pair (1, 2) and stays as it is",
+    )
     out = run([11, 2, 5, 1, 24], (1, 2))
     expect(
         out == [11, 2, 5, 1, 24],
@@ -156,10 +168,6 @@ def check_2(answer):
     expect(
         run([2, 1, 3], (1, 2)) == [2, 1, 3],
         "the order counts: (2, 1) is not the pair (1, 2), so [2, 1, 3] stays as it is",
-    )
-    expect(
-        run([1, 3, 2], (1, 2)) == [1, 3, 2],
-        "1 and 2 count only as neighbours: [1, 3, 2] holds no pair (1, 2) and stays as it is",
     )
     expect(run([], (1, 2)) == [], "an empty list stays empty")
     generator = random.Random(3)
@@ -221,6 +229,12 @@ def check_3(answer):
         out == ["a�b", "c", ""],
         "a byte that can never be UTF-8 becomes U+FFFD at once and must not stop the stream; "
         f"b'a\\xffb' and b'c' should give 'a�b', 'c', '', got {str(out)[:120]}",
+    )
+    out = run([b"a\xff", b"c"])
+    expect(
+        out == ["a�", "c", ""],
+        "a byte that can never be UTF-8 is no half character, also at the end of a piece: nothing to wait for, so do not strip every � there; "
+        f"b'a\\xff' and b'c' should give 'a�', 'c', '', got {str(out)[:120]}",
     )
     out = run([b"\xffa" + first, second])
     expect(

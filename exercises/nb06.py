@@ -34,6 +34,8 @@ def check_1(answer):
     expect(not torch.equal(out, since * real) and not torch.equal(out, since.clamp(min=0)),
            "this counts from the first real token on, padding in between included: count the real tokens only")
     expect(not torch.equal(out, (count - 1).clamp(min=0)), "the real tokens are right; padding after them must get 0, too")
+    restarted = torch.tensor([[0, 1, 2, 3, 4, 5], [0, 0, 0, 1, 2, 3], [0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0]])
+    expect(not torch.equal(out, restarted), "the count starts again after padding in between: it runs on through the whole row")
     expect(torch.equal(out, right), "some positions are wrong: real tokens count 0, 1, 2, ..., padding gets 0")
     tokens = torch.tensor([[9, 0, 5, 9], [1, 9, 9, 0], [9, 9, 9, 9]])
     out = positions_of(tokens, 9)

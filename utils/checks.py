@@ -90,8 +90,10 @@ def describe(value: object) -> str:
 def _tensor(value):
     import torch
 
-    if isinstance(value, (list, tuple)) and any(torch.is_tensor(item) for item in value):
-        value = torch.stack([torch.as_tensor(item) for item in value])
+    if hasattr(value, "__next__"):
+        value = list(value)
+    if isinstance(value, (list, tuple)) and any(torch.is_tensor(item) or isinstance(item, (list, tuple)) for item in value):
+        value = torch.stack([_tensor(item) for item in value])
     value = torch.as_tensor(value)
     return value.float() if value.dtype in (torch.float64, torch.float16, torch.bfloat16) else value
 
@@ -120,8 +122,8 @@ def _truth(value) -> bool:
 
 
 def _items(value) -> list:
-    if isinstance(value, (str, bytes, dict, numbers.Number)):
-        raise TypeError
+    if isinstance(value, (str, bytes, dict, set, frozenset, numbers.Number)):
+        raise TypeError  # a set has no order
     items = value.tolist() if hasattr(value, "tolist") else list(value)
     if not isinstance(items, list):
         raise TypeError

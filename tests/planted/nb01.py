@@ -146,6 +146,21 @@ def spans_by_split(said, text):
     return tuple(found[start] for start in sorted(found))
 
 
+def articles_by_replace(text):
+    clean = " ".join(re.sub(r"[^\w\s]", "", text.lower()).split())
+    for article in ("a", "an", "the"):
+        clean = clean.replace(f" {article} ", " ")
+    return clean
+
+
+def removes_once(text):
+    words = re.sub(r"[^\w\s]", "", text.lower()).split()
+    for word in words:
+        if word in ("a", "an", "the"):
+            words.remove(word)
+    return " ".join(words)
+
+
 PLANTED = {
     "01.1": [
         (lambda i, e, t: [i, *e, t], "join the blocks"),
@@ -174,6 +189,10 @@ PLANTED = {
         (lambda i, e, t: join(i, e, t) if t == "tall" else None, "returns nothing"),
     ],
     "01.2": [
+        (articles_by_replace, "no space before it"),
+        (lambda text: normalize(text, articles=()), "no article was removed"),
+        (removes_once, "list.remove takes out one"),
+        (lambda text: " ".join(w for w in re.sub(r"[^\w ]", "", text.lower()).split() if w not in ("a", "an", "the")), "glues words"),
         (lambda text: normalize(text).split(), "expected a string"),
         (lambda text: normalize(text, lower=False), "capital letters"),
         (lambda text: normalize(text, by=" "), "became a space: remove"),
@@ -200,6 +219,7 @@ PLANTED = {
         (lambda text: normalize(text) if "Euros" in text else None, "returns nothing"),
     ],
     "01.3": [
+        (lambda x, c, t: torch.where(cosine(x, c).max(1).values.abs() >= t, cosine(x, c).argmax(1), -1), "compare it without abs"),
         (lambda x, c, t: "text", "class indices, one a text"),
         (in_place, "x /= norm does not"),
         (lambda x, c, t: cosine(x, c).argmax(dim=0), "one number for each class"),
@@ -236,6 +256,12 @@ PLANTED = {
         (lambda x, c, t: rule(x, c, t) if t < -1 else None, "returns nothing"),
     ],
     "01.4": [
+        (lambda a, t: [s for s in spans(a, t) if s[0] > 0], "place 0"),
+        (lambda a, t: sorted({s[2]: s for s in reversed(spans(a, t))}.values()), "dictionary by type"),
+        (lambda a, t: spans(a, t, r"\b{}\W", make=lambda m, n, k: (m.start(), m.end() - 1, k)), "ends the text"),
+        (lambda a, t: spans(a, t, parse=r"([\w.]+(?: [\w.]+)?) \((\w+)\)"), "three words"),
+        (lambda a, t: set(spans(a, t)), "a list of (start"),
+        (lambda a, t: spans(a, t, parse=r"(\w[\w ]*) \((\w+)\)"), "lost its 'J.'"),
         (lambda a, t: a, "a list of (start, end, type)"),
         (lambda a, t: [s[:2] for s in spans(a, t)], "three parts"),
         (lambda a, t: keep_missing(a, t, -1), "str.find gives -1"),

@@ -147,6 +147,26 @@ def decode_and_fill_later(step, batch, bos, eos, pad, max_steps):
     return tokens
 
 
+def drawn(step, batch, bos, eos, pad, max_steps):
+    """Draws from the softmax, which is greedy only where one score towers above the rest."""
+    draws = torch.Generator().manual_seed(1)
+
+    def one_hot(tokens):
+        scores = step(tokens)
+        chosen = torch.multinomial(scores.softmax(dim=-1), 1, generator=draws)
+        return torch.zeros_like(scores).scatter(1, chosen, 1.0)
+
+    return decode(one_hot, batch, bos, eos, pad, max_steps)
+
+
+def whole_buffer(step, batch, bos, eos, pad, max_steps):
+    out = torch.full((batch, max_steps + 1), pad)
+    out[:, 0] = bos
+    for place in range(1, max_steps + 1):
+        out[:, place] = step(out).argmax(dim=-1)
+    return out
+
+
 PLANTED = {
     "02.1": [
         (lambda d, f: f"{layer(d, f)} parameters", "one whole number"),
@@ -200,6 +220,8 @@ PLANTED = {
         (lambda target: (target[:, :-1], target[:, 1:]) if len(target) == 3 else None, "returns nothing"),
     ],
     "02.3": [
+        (drawn, "does not draw"),
+        (whole_buffer, "not the whole buffer"),
         (lambda *a: "text", "one tensor of shape"),
         (written_by_hand, "never calls step"),
         (lambda *a: decode(*a, see=lambda tokens: tokens[:, -1]), "it takes (batch, length)"),

@@ -230,8 +230,20 @@ def characters(texts):
     return sum(map(len, texts))
 
 
+def strips_at_the_end(pieces):
+    shown, out, data = "", [], b""
+    for piece in pieces:
+        data += piece
+        text = data.decode("utf-8", "replace").rstrip("\ufffd")
+        out.append(text[len(shown) :])
+        shown = text
+    return [*out, data.decode("utf-8", "replace")[len(shown) :]]
+
+
 PLANTED = {
     "03.1": [
+        (lambda encode, texts: tokens(encode, texts) / sum(len([w for w in t.split(" ") if w]) for t in texts), "line break without a space"),
+        (lambda encode, texts: sum(len(encode(w)) for t in texts for w in t.split()) / words(texts), "each word was encoded"),
         (
             lambda encode, texts: sum(len(encode(t)) / len(t.split()) for t in texts) / len(texts),
             "mean of each text's ratio",
@@ -287,6 +299,7 @@ PLANTED = {
         (lambda ids, pair, new: " ".join(map(str, by_search(ids, pair, new))), "expected a list of ids"),
     ],
     "03.3": [
+        (strips_at_the_end, "strip every"),
         (lambda pieces: [p.decode("utf-8", "replace") for p in pieces] + [""], "hold its first byte back"),
         (lambda pieces: [p.decode("utf-8", "ignore") for p in pieces] + [""], "vanished"),
         (lambda pieces: [b"".join(pieces).decode("utf-8", "replace")], "one string for each piece"),

@@ -208,6 +208,8 @@ def divided_by_padding(x, real):
 
 PLANTED = {
     "04.1": [
+        (lambda v, i, n: np.argsort(cosines(v, i).numpy())[::-1][1 : n + 1].copy(), "leave out row i by its number"),
+        (lambda v, i, n: cosines(v, i).topk(n + 1).indices[1:], "leave out row i by its number"),
         (by_product, "scalar product"),
         (with_itself, "its own neighbours"),
         (by_distance, "not scaled"),
@@ -251,6 +253,7 @@ PLANTED = {
         (lambda X, smoothing: table(X, smoothing) if len(X) < 5 else None, "returns nothing"),
     ],
     "04.3": [
+        (lambda x, real: F.normalize(x.masked_fill(~real[..., None], -torch.inf).mean(1), dim=-1), "there are NaNs"),
         (with_padding, "padding takes part"),
         (lambda x, real: x.mean(dim=1), "padding takes part"),
         (mask_inverted, "mean of the padding"),

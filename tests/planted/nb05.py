@@ -96,6 +96,7 @@ PLANTED = {
         (lambda q, k, v, mask: (forbid(scaled(q, k), mask).softmax(-1) @ v, mask), "alone"),
     ],
     "05.2": [
+        (joined(lambda x: None), "returns nothing yet"),
         (lambda x, n, join=False: x.view(x.shape[0], n, x.shape[1], -1), "a view alone"),
         (lambda x, n, join=False: x.view(*x.shape[:2], n, -1), "exchange dimensions 1 and 2"),
         (lambda x, n, join=False: x.view(*x.shape[:2], -1, n).permute(0, 3, 1, 2), "every H-th feature"),

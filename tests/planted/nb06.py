@@ -57,8 +57,19 @@ def steps(x, omega):
     return omega * torch.arange(len(x))
 
 
+def restarts(tokens, pad_id=0):
+    out = torch.zeros_like(tokens)
+    for i, row in enumerate(tokens.tolist()):
+        place = 0
+        for j, token in enumerate(row):
+            out[i, j] = 0 if token == pad_id else place
+            place = 0 if token == pad_id else place + 1
+    return out
+
+
 PLANTED = {
     "06.1": [
+        (restarts, "starts again after padding in between"),
         (lambda t, pad_id=0: torch.arange(t.shape[1]).expand_as(t), "counts from the edge: left"),
         (lambda t, pad_id=0: torch.arange(t.shape[1]) * real(t, pad_id), "blanks the padding"),
         (lambda t, pad_id=0: real(t, pad_id).cumsum(1) * real(t, pad_id), "off by one"),
