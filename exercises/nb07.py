@@ -60,7 +60,7 @@ def check_2(answer):
         expect(out not in (words[:3] + words[-4:], words[:3] + words[-3:], words[:4] + words[-3:]),
                "these are two halves: head is ignored; the head has head words and the tail max_len - head")
         expect(out != words[:5] + words[-2:], "head words of the tail and max_len - head of the head: you have exchanged the two numbers")
-        expect(len(out) <= 7, f"{len(out)} words, but at most max_len = 7: the tail has max_len - head words")
+        expect(len(out) <= 7, f"{len(out)} words, but at most max_len = 7: head words of the head, max_len - head of the tail, nothing besides")
         expect(out != words[-5:] + words[:2], "head and tail have changed places: keep the order of the text")
         expect(out != words[:2] + words[-5:][::-1], "the tail runs backwards: keep the order of the text")
         expect(out != words[:2] + words[-2:], "head words of the tail as well: the tail has max_len - head words")
@@ -127,6 +127,12 @@ def check_3(answer):
     p, labels = torch.tensor([0.05, 0.15, 0.45, 0.55, 0.75, 0.85, 0.92]), torch.tensor([1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     five = call(answer, p, labels, 5, kind=float, gives=gives)
     expect(abs(five - _ece(p, labels, 5)) < 1e-4, "right for ten bins, wrong for five bins and 7 reviews: use n_bins and the length of p")
+    p, labels = torch.tensor([0.1, 0.25, 0.25, 0.4, 0.5, 0.5, 0.6, 0.75, 0.9]), torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    edges = call(answer, p, labels, 4, kind=float, gives=gives)
+    left = [(p * 4).ceil().long() - 1 == b for b in range(4)]  # bins (a, b], as in the paper, are right as well
+    left = sum(abs((p[i].mean() - labels[i].mean()).item()) * int(i.sum()) for i in left) / len(p)
+    expect(min(abs(edges - _ece(p, labels, 4)), abs(edges - left)) < 1e-4,
+           "a probability on the edge of two bins (0.5 with 4 bins) must be in exactly one of them: one end of a bin counts, the other does not")
     top, happened = torch.tensor([1.0, 1.0, 0.95, 0.35]), torch.tensor([0.0, 1.0, 1.0, 0.0])
     sure = call(answer, top, happened, 10, kind=float, gives=gives)
     expect(abs(sure - _ece(top, happened)) < 1e-4, "a stated probability of exactly 1 belongs to the last bin; yours loses it or gives it a bin of its own")

@@ -37,7 +37,7 @@ def check_1(answer):
 def check_2(answer):
     """a boolean tensor of the shape of words, True where a token is chosen"""
     row = [-1, 0, 0, 0, 1, 2, 2, 3, 4, 4, 5, -1]
-    words = torch.tensor([row] * 3000 + [[-1, 0, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1]])
+    words = torch.tensor([row] * 3000 + [[-1, 0, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1], [-1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, -1]])
     given = words.clone()
     out = call(answer, given, 0.3, torch.Generator().manual_seed(8), kind="tensor", keep=True)
     expect(torch.equal(given, words), "your function changed the tensor it was given")
@@ -48,7 +48,9 @@ def check_2(answer):
     whole = all(torch.equal(many[:, [i]].expand(-1, len(same)), many[:, same]) for i, same in ((1, [2, 3]), (5, [6]), (8, [9])))
     expect(whole, "pieces of one word have different fates: draw once for each word, not for each token")
     expect(not (many == many[0]).all(), "the same words are chosen in every row: draw for each row on its own")
-    rate = many[:, [1, 4, 5, 7, 8, 10]].float().mean().item()
+    fates = many[:, [1, 4, 5, 7, 8, 10]]  # one column a word
+    expect(not (fates == fates[:, :1]).all(), "all words of a row share one fate: draw for each word of each row, (B, number of words)")
+    rate = fates.float().mean().item()
     expect(abs(rate - 0.7) > 0.02, "you choose the words whose number is above the rate: 70 % of them; below the rate is 30 %")
     expect(abs(rate - 0.3) < 0.02, f"{rate:.0%} of the words are chosen, expected 30 %: a word is chosen with probability rate")
     other = call(answer, words, 0.3, torch.Generator().manual_seed(9), kind="tensor")
@@ -72,7 +74,7 @@ def check_3(answer):
         right = torch.cat([tokens[:, 1:], tokens[:, -1:]], dim=1)
         return near_table[left] + near_table[right].flip(-1) + own_table[tokens]
 
-    tokens = torch.tensor([2, 7, 5, 9, 5, 10, 3])
+    tokens = torch.tensor([2, 7, 5, 5, 9, 10, 3])  # the two equal ones are neighbours, so that hiding both shows
     given = tokens.clone()
     out = call(answer, model, given, mask_id, special, kind=float, keep=True)
     expect(torch.equal(tokens, given), "your function changed the sentence it was given; hide tokens in copies")
@@ -96,8 +98,10 @@ def check_3(answer):
     expect(not same(-right), "the sign: a log-probability is negative, and so is their sum")
     expect(not same(total(tokens, ordinary, lambda i: i, softmax=False)), "these are sums of logits; take log_softmax over the vocabulary first")
     expect(not same(total(tokens, ordinary, lambda i: [j for j in ordinary if j <= i])), "hidden tokens stay hidden: start from a fresh copy for every place")
-    once = [total(tokens, places, lambda i: i) for places in ([1, 2, 3, 5], [1, 3, 4, 5])]
+    once = [total(tokens, places, lambda i: i) for places in ([1, 2, 4, 5], [1, 3, 4, 5])]
     expect(not any(map(same, once)), "a word that occurs twice is asked only once: go over the places, not over the different words")
+    expect(not same(total(tokens, ordinary, lambda i: tokens == tokens[i])),
+           "where a token occurs twice, both are hidden at once: hide the place i, not every token with that id")
     expect(same(right), f"expected {right:.3f}, got {out:.3f}")
     sentence = torch.tensor([2, 8, 3, 6, 3])
     other = call(answer, model, sentence, 9, [2, 3], kind=float)

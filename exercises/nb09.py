@@ -51,6 +51,10 @@ def check_1(answer):
     joined = call(answer, article, summary, 2, kind=float, gives=gives)
     expect(abs(joined - 1 / 3) < 1e-6,
            "'the cold' is new where the article says 'bathe cold': joined to one string, a run is found inside longer words; compare tuples of words")
+    last = call(answer, article, ["in", "cider"], 2, kind=float, gives=gives)
+    expect(last == 0, "the last n-gram of the article is left out: the places are range(len(words) - n + 1)")
+    whole = call(answer, article, ["cider", "in"], 2, kind=float, gives=gives)
+    expect(whole == 1, "a summary of exactly n words has one n-gram, here a new one; only fewer than n words give 0")
     short = call(answer, article, ["cold"], 2, kind=float, gives=gives)
     expect(short == 0, "a summary of fewer than n words has no n-gram: return 0")
 
@@ -109,6 +113,18 @@ def check_2(answer):
     expect(len(picked(2)) == 2, "with k = 2 there are two sentences")
     expect(picked(7) == sorted(block(k=7)), "with k = 7 only the sentences that are not blocked may come, even if they are fewer than k")
 
+    def keeps(lines, wanted, hint):
+        lines = [line.split() for line in lines]
+        items = call(answer, lines, np.linspace(0.9, 0.5, len(lines)), len(lines), kind=list, gives=gives)
+        expect([cast(i, int, "the index of a sentence, a whole number", "in the list there is") for i in items] == wanted, hint)
+
+    keeps(["rain fell all day", "snow fell all day"], [0], "the last run of a sentence is left out: a sentence of n words has n - 2 runs of three")
+    keeps(["snow fell all day", "then snow fell all night"], [0], "a shared run blocks wherever it stands in the two sentences")
+    keeps(["it was a mild day", "rain fell on monday", "cold rain fell on tuesday"], [0, 1], "compare with every sentence already chosen, not only with the best")
+    keeps(["the storm closed it", "it closed the storm"], [0, 1], "the order inside a run counts: compare tuples, not sets of three words")
+    keeps(["they bathe cold apples in cider", "the cold apples were sweet"], [0, 1],
+          "'the cold apples' is no run of a sentence with 'bathe cold apples': compare tuples of words, not joined strings")
+
 
 def check_3(answer):
     """two numbers, the lower and the upper end of the interval"""
@@ -134,7 +150,7 @@ def check_3(answer):
         width, wanted, middle = high - low, right[1] - right[0], (low + high) / 2
         expect(low <= high, "the ends are the wrong way round: the lower one first")
         expect(abs(middle + gap.mean()) > 0.4, "the sign is wrong: the difference is a - b")
-        expect(abs(middle - a.mean()) > 3, "this is the interval of a alone: resample the differences a - b")
+        expect(abs(middle - a.mean()) > 3, "this is the interval of one system alone: resample the differences a - b")
         expect(abs(middle - 41 * gap.mean()) > 20, "41 times too large: take the mean of each resample, not the sum")
         expect(high > gap.mean() or not 1e-9 < width < 0.7 * wanted,
                "both ends lie below the mean difference: np.percentile counts from 0 to 100, so 2.5 and 97.5 (np.quantile from 0 to 1)")
@@ -144,15 +160,23 @@ def check_3(answer):
                "these are percentiles of the differences themselves: draw resamples, and take percentiles of their means")
         expect(width < 2.5 * wanted, "far too wide: a and b must be resampled with the same rows (or take the difference first)")
         expect(width > 1e-9, "both ends are the same: draw with replacement, or each resample is the same set of articles")
-        expect(width > 0.3 * wanted, "far too narrow: each resample has as many articles as there are, 41 here")
+        expect(width > 0.3 * wanted, "far too narrow: each resample has as many articles as there are, 41 here, and one mean (axis=1 of an array (n_resamples, N))")
         expect(width > 0.7 * wanted, "too narrow: take the percentiles 2.5 and 97.5 of the means, not one standard error to each side")
         expect(width > 0.92 * wanted, "a little too narrow: this looks like 90 %; the middle 95 % lies between the percentiles 2.5 and 97.5")
+        rows = np.random.default_rng(0).integers(0, 41, (5000, 41))
+        middles = np.percentile(np.median(gap[rows], axis=1), [2.5, 97.5])
+        expect(abs(low - middles[0]) + abs(high - middles[1]) > 0.1, "these are medians of the resamples: take the mean of each")
         expect(width < 1.15 * wanted, "a little too wide: this looks like 99 %; the middle 95 % lies between the percentiles 2.5 and 97.5")
         raise Hint(f"expected about [{right[0]:.2f}, {right[1]:.2f}], got [{low:.2f}, {high:.2f}]")
     a, b = g.normal(10, 4, 17), g.normal(12, 3, 17)
     low, high = ends(a, b)
     right = bootstrap(a - b)
     expect(abs(low - right[0]) < 0.25 and abs(high - right[1]) < 0.25, "right for 41 articles, wrong for 17: is the number of articles written as a number?")
+    gap = np.array([0.0] * 8 + [9.0])  # the resamples' means are whole numbers: their percentiles are 0 and 3
+    low, high = ends(gap + 20, np.full(9, 20.0))
+    expect(high > 0.5, "the last article is never drawn: numpy's integers(0, N) leaves out N itself, so write N, not N - 1")
+    expect(low > -0.5, "with one large difference among zeros the lower end is 0: take percentiles of the resampled means, not the mean ± 1.96 standard errors")
+    expect(abs(low) < 0.5 and abs(high - 3) < 0.5, f"for differences 0 (eight times) and 9 the interval is [0, 3], yours [{low:.2f}, {high:.2f}]: draw N of N articles, with replacement")
 
 
 QUIZ = [

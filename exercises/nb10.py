@@ -31,6 +31,7 @@ def check_1(answer):
     def is_loss(soft, hard):
         return same(out, alpha * T**2 * soft + (1 - alpha) * hard)
 
+    expect(math.isfinite(out), "the result is nan or infinite: kl_div takes the teacher's probabilities (softmax) as its second argument, their logarithms only with log_target=True")
     expect(not is_loss(soft / T**2, hard), "the factor T² is missing: at T = 2.5 the soft part counts for a sixth of what alpha says")
     expect(not is_loss(soft / T, hard), "the factor is T²: one T from each softmax's argument")
     expect(not same(out, (1 - alpha) * T**2 * soft + alpha * hard), "alpha and 1 - alpha are exchanged: alpha belongs to the soft loss")
@@ -132,6 +133,10 @@ def check_3(answer):
     student, teacher, mask, difference, pairs = case([3, 5], 7, seed=15)
     again = call(answer, student, teacher, mask, kind=float, gives=gives)
     expect(same(again, difference.square()[pairs].mean()), "right once, but not for another batch, length and width: use the arguments' shapes")
+    mask = torch.tensor([[True, False, True, True, False], [False, True, True, False, True]])
+    again = call(answer, student, teacher, mask, kind=float, gives=gives)
+    expect(same(again, difference.square()[mask[:, :, None] & mask[:, None, :]].mean()),
+           "wrong where padding stands before or between the real tokens: use the mask itself, not the first mask.sum() places")
 
 
 QUIZ = [

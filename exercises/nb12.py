@@ -41,6 +41,9 @@ def check_1(answer):
     neighbours = torch.stack([-odd, even], dim=-1).flatten(1)
     expect(not same(out, x * half.cos() + neighbours * half.sin()),
            "features 2i and 2i + 1 need the same angle, angles[:, i]: repeat each angle in turn (repeat_interleave), not the whole row (cat)")
+    turned_odd = even * sin + odd * cos
+    expect(not same(out, torch.stack([even * cos - turned_odd * sin, turned_odd], dim=-1).flatten(1)),
+           "the even features were computed from odd ones that were turned already: keep the old ones first")
     each = angles.repeat_interleave(2, dim=-1)
     expect(not same(out, x * each.cos() + torch.cat([-second, first], dim=-1) * each.sin()),
            "the angles are in the order of neighbours, but the partner of feature i is still i + d/2 (halves): no rotation at all")
@@ -51,7 +54,7 @@ def check_1(answer):
     expect(not same(out, turned(x, angles[:, :1].expand_as(angles)).flatten(1)),
            "every pair is turned by the first pair's angle: pair i has its own, angles[:, i]")
     expect(close(out.float().norm(dim=-1), x.norm(dim=-1), atol=1e-4),
-           "the length of the vectors changes; a rotation keeps it: look at the signs of the sines")
+           "the length of the vectors changes; a rotation keeps it: look at the signs of the sines, for a missing sine or cosine, and for a feature overwritten too early")
     expect(same(out, right.flatten(1)), "some features are wrong: (even · cos - odd · sin, even · sin + odd · cos), pair by pair")
     x, angles = torch.randn(3, 10, generator=generator), 3 * torch.rand(3, 5, generator=generator)
     again = call(answer, x, angles, kind="tensor", gives=gives)
@@ -74,9 +77,9 @@ def check_2(answer):
     scores, values = 4 * torch.randn(5, 7, generator=generator), torch.randn(7, 3, generator=generator)
     scores[0, 5] += 15  # the largest of row 0 lies in the second half
     scores[1, 0] += 15
-    scores[2] += 200  # exp(m) alone overflows
-    scores[3, :4] -= 150  # the two maxima lie so far apart that exp(+150) overflows
-    scores[4, 4:] -= 150
+    scores[2] = scores[2] / 4 + 800  # exp(m) alone overflows, in float64 as well; both halves count here
+    scores[3, :4] -= 800  # the two maxima lie so far apart that exp(+800) overflows
+    scores[4, 4:] -= 800
     first, second = part(scores[:, :4], values[:4]), part(scores[:, 4:], values[4:])
     right = scores.softmax(dim=1) @ values
     out = call(answer, first, second, kind="tensor", gives=gives)
@@ -94,11 +97,13 @@ def check_2(answer):
     expect(not same(out, o1 * a + o2 * b), "the division by the merged sum is missing")
     expect(not same(out, (o1 / l1 * a + o2 / l2 * b) / (a + b)),
            "a finished half must count by its sum l as well: weight it with l · exp(m - top), or merge before dividing")
+    logits = torch.stack([m1 + l1, m2 + l2]).softmax(dim=0)
+    expect(not same(out, logits[0] * o1 / l1 + logits[1] * o2 / l2), "a half's weight is l · exp(m), so inside the softmax it is m + log l, not m + l")
     expect(out.isfinite().all(),
            "infinite or nan for large scores: shrink both halves by exp(m - top), top being the larger of their two maxima, row by row; "
            "no exponent may be positive (m - top, not top - m)")
     expect(same(out, right), "some rows are wrong: compare with a softmax over all keys at once")
-    scores, values = 9 * torch.randn(3, 8, generator=generator), torch.randn(8, 6, generator=generator)
+    scores, values = 2 * torch.randn(3, 8, generator=generator), torch.randn(8, 6, generator=generator)
     again = call(answer, part(scores[:, :3], values[:3]), part(scores[:, 3:], values[3:]), kind="tensor", gives=gives)
     expect(same(again, scores.softmax(dim=1) @ values), "right once, but not for other halves with other T and d: use the arguments and their shapes")
 
@@ -117,7 +122,7 @@ def check_3(answer):
     expect(not near(base * scale ** (d_head / pair)), "the exponent of pair i is 2i/d, not i/d: the factor of two is missing")
     expect(not near(base * scale ** (d_head / (2 * pair + 2))), "pairs are counted from 0, and pair 0 has the exponent 0: 2i/d, not 2(i + 1)/d")
     expect(not near(base * scale),
-           "base · scale is right only for a pair with 2i = d, which there is not: raise scale to the power that the pair's exponent asks for")
+           "base · scale is right only for a pair with 2i = d, which there is not (and d_head // (2 * pair) is 1 here: divide with /): raise scale to the power that the pair's exponent asks for")
     raised = (base * scale) ** (d_head / (2 * pair)), base ** (d_head / (2 * pair)) * scale
     expect(not any(near(value) for value in raised), "only the scale is raised to d/(2i); the old base keeps its power of one")
     expect(not near(scale ** (d_head / (2 * pair))), "this is the factor by which the base grows; multiply the base by it")

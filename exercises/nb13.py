@@ -70,6 +70,8 @@ def check_2(answer):
             held = [list(g["params"]) for g in out]
         except TypeError:
             raise Hint('"params" holds a list of parameters in each group') from None
+        expect(not any(torch.is_tensor(p) and not isinstance(p, nn.Parameter) for part in held for p in part),
+               "these are bare tensors (p.data, p.detach()), which get no gradient: hand over the parameters themselves")
         expect(all(isinstance(p, nn.Parameter) for part in held for p in part), '"params" holds the parameters themselves, without their names')
         names = {id(p): name for name, p in model.named_parameters()}
         return [[names.get(id(p), "unknown") for p in part] for part in held], [cast(g["weight_decay"], float, who="a weight_decay is") for g in out]

@@ -62,6 +62,15 @@ def right_verdicts(p, labels):
     return ((p > 0.5) == (labels > 0)).float()
 
 
+def edges_twice(p, labels, n_bins=10):
+    total = 0.0
+    for b in range(n_bins):
+        inside = (p >= b / n_bins) & (p <= (b + 1) / n_bins)
+        if inside.any():
+            total += (inside.float().mean() * (p[inside].mean() - labels[inside].mean()).abs()).item()
+    return total
+
+
 PLANTED = {
     "07.1": [
         (lambda x, real: x.mean(1), "the padding is in it"),
@@ -107,6 +116,7 @@ PLANTED = {
         (lambda words, max_len, head: " ".join(words), "a list of words"),
     ],
     "07.3": [
+        (edges_twice, "in exactly one of them"),
         (lambda p, labels, n_bins=10: abs(sum(g * k for g, k in gaps(p, labels, n_bins))) / len(p), "cancel"),
         (lambda p, labels, n_bins=10: sum(g * k for g, k in gaps(p, labels, n_bins)) / len(p), "cancel"),
         (lambda p, labels, n_bins=10: sum(abs(g) for g, _ in gaps(p, labels, n_bins)) / len(gaps(p, labels, n_bins)), "weight it by the number"),

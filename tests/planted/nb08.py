@@ -51,6 +51,15 @@ def no_batch(model, tokens, mask_id, special_ids):
     return model(tokens).log_softmax(-1).sum().item()
 
 
+def hides_equal(model, tokens, mask_id, special_ids):
+    total = 0.0
+    for i, token in enumerate(tokens.tolist()):
+        if token not in special_ids:
+            copy = torch.where(tokens == token, mask_id, tokens)
+            total += model(copy[None])[0, i].log_softmax(-1)[token].item()
+    return total
+
+
 PLANTED = {
     "08.1": [
         (lambda p, w: nats(p) / characters(w), "divide by ln 2"),
@@ -68,6 +77,7 @@ PLANTED = {
         (lambda p, w: str(nats(p)), "expected one number"),
     ],
     "08.2": [
+        (lambda w, rate, g: (torch.rand(len(w), 1, generator=g) < rate) & (w >= 0), "share one fate"),
         (lambda w, rate, g: (torch.rand(w.shape, generator=g) < rate) & (w >= 0), "different fates"),
         (lambda w, rate, g: whole(w, throws(w, g, 1) < rate), "the same words are chosen in every row"),
         (lambda w, rate, g: whole(w, throws(w, g) < rate, keep_special=False), "special tokens"),
@@ -81,6 +91,7 @@ PLANTED = {
         (lambda w, rate, g: whole(w, throws(w, g) < rate) & (w.clamp_(min=0) >= 0), "changed the tensor"),
     ],
     "08.3": [
+        (hides_equal, "hide the place i"),
         (pll(hide=lambda i, ordinary: []), "nothing is hidden"),
         (pll(hide=lambda i, ordinary: ordinary), "hide one at a time"),
         (pll(places=lambda tokens: range(len(tokens))), "special tokens are counted"),

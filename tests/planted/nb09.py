@@ -76,8 +76,24 @@ def one_error(a, b, n=1000):
     return means.mean() - means.std(), means.mean() + means.std()
 
 
+def against_the_best(sentences, scores, k=3):
+    order = [int(i) for i in np.argsort(-np.asarray(scores))]
+    chosen, best = order[:1], set(grams(sentences[order[0]], 3))
+    for i in order[1:]:
+        if len(chosen) < k and not set(grams(sentences[i], 3)) & best:
+            chosen.append(i)
+    return sorted(chosen)
+
+
+def half_samples(a, b, n=1000):
+    rng = np.random.default_rng(0)
+    return ends(np.array([rng.choice(a - b, len(a) // 2, replace=False).mean() for _ in range(n)]))
+
+
 PLANTED = {
     "09.1": [
+        (lambda a, s, n: share(a, s, n) if len(s) > n else 0.0, "exactly n words"),
+        (lambda a, s, n: sum(g not in list(grams(a, n))[:-1] for g in grams(s, n)) / len(list(grams(s, n))) if len(s) >= n else 0.0, "last n-gram of the article"),
         (lambda a, s, n: 1 - len(new_grams(a, s, n)) / len(grams(s, n)), "share that was copied"),
         (lambda a, s, n: len(set(new_grams(a, s, n))) / len(set(grams(s, n))), "counts once"),
         (lambda a, s, n: len(set(grams(a, n)) - set(grams(s, n))) / len(set(grams(a, n))), "the summary lacks"),
@@ -97,6 +113,11 @@ PLANTED = {
         (new_grams, "one number in [0, 1]"),
     ],
     "09.2": [
+        (blocking(lambda a, b: {tuple(a[j : j + 3]) for j in range(len(a) - 3)} & {tuple(b[j : j + 3]) for j in range(len(b) - 3)}), "last run of a sentence"),
+        (blocking(lambda a, b: any(x == y for x, y in zip(grams(a, 3), grams(b, 3), strict=False))), "wherever it stands"),
+        (against_the_best, "not only with the best"),
+        (blocking(lambda a, b: {frozenset(g) for g in grams(a, 3)} & {frozenset(g) for g in grams(b, 3)}), "order inside a run"),
+        (blocking(lambda a, b: any(" ".join(g) in " ".join(b) for g in grams(a, 3))), "not joined strings"),
         (lambda sentences, scores, k=3: sorted(np.argsort(-scores)[:k].tolist()), "must be blocked"),
         (lambda sentences, scores, k=3: np.argsort(-scores)[:k], "must be blocked"),
         (blocking(runs_of(4)), "you ask for four"),
@@ -117,8 +138,12 @@ PLANTED = {
         (lambda sentences, scores, k=3: " ".join(sentences[0]), "chosen sentences' indices"),
     ],
     "09.3": [
+        (lambda a, b, n=1000: ((a - b).mean() - 1.96 * (a - b).std(ddof=1) / len(a) ** 0.5, (a - b).mean() + 1.96 * (a - b).std(ddof=1) / len(a) ** 0.5), "1.96 standard errors"),
+        (lambda a, b, n=1000: ends((a - b)[np.random.default_rng(0).integers(0, len(a) - 1, (n, len(a)))].mean(1)), "never drawn"),
+        (half_samples, "draw N of N"),
+        (lambda a, b, n=1000: ends(np.median(resampled(a - b, n), axis=1)), "medians of the resamples"),
         (lambda a, b, n=1000: ends(resampled(b - a, n).mean(1)), "sign is wrong"),
-        (lambda a, b, n=1000: ends(resampled(a, n).mean(1)), "a alone"),
+        (lambda a, b, n=1000: ends(resampled(a, n).mean(1)), "one system alone"),
         (lambda a, b, n=1000: ends(resampled(a - b, n).sum(1)), "not the sum"),
         (signs_flipped, "lies around 0"),
         (lambda a, b, n=1000: ends(resampled(a, n, seed=1).mean(1) - resampled(b, n, seed=2).mean(1)), "same rows"),

@@ -131,8 +131,15 @@ def relation_by_einsum(student, teacher, mask):
     return ((difference**2 * pairs).sum() / pairs.sum()).numpy()
 
 
+def first_places(student, teacher, mask):
+    """Takes the first mask.sum() places of each text for the real ones."""
+    prefix = torch.arange(mask.shape[1]) < mask.sum(dim=1, keepdim=True)
+    return relation(student, teacher, prefix)
+
+
 PLANTED = {
     "10.1": [
+        (lambda z, v, labels, T, alpha: F.kl_div((z / T).log_softmax(-1), (v / T).log_softmax(-1), reduction="batchmean"), "log_target=True"),
         (lambda z, v, y, T, a: loss(z, v, y, T, a, factor=1), "T² is missing"),
         (lambda z, v, y, T, a: loss(z, v, y, T, a, factor=T), "the factor is T²"),
         (lambda z, v, y, T, a: loss(z, v, y, T, 1 - a), "exchanged: alpha"),
@@ -176,6 +183,7 @@ PLANTED = {
         (lambda z, v, T: "T (q - p) / B", "expected one tensor"),
     ],
     "10.3": [
+        (first_places, "before or between"),
         (lambda s, t, m: tables(s, t, m)[0].square().mean(), "padding counts"),
         (zeroed, "still divide"),
         (lambda s, t, m: tables(s, t, m)[0][m].square().mean(), "second must be real"),

@@ -152,8 +152,22 @@ def new_base(base, scale, d_head, pair):
     return base * scale ** (d_head / (2 * pair))
 
 
+def odd_overwritten(x, angles):
+    """In place, the odd features first."""
+    x = x.clone()
+    x[:, 1::2] = x[:, 0::2] * angles.sin() + x[:, 1::2] * angles.cos()
+    x[:, 0::2] = x[:, 0::2] * angles.cos() - x[:, 1::2] * angles.sin()
+    return x
+
+
+def weights_without_log(first, second):
+    p = torch.stack([first[0] + first[1], second[0] + second[1]]).softmax(dim=0)
+    return p[0] * first[2] / first[1] + p[1] * second[2] / second[1]
+
+
 PLANTED = {
     "12.1": [
+        (odd_overwritten, "were computed from odd ones"),
         (complex_pairs, "the result is complex"),
         (lambda x, angles: rotation(x, angles)[:, :4], "as many features as before"),
         (lambda x, angles: x, "nothing is turned"),
@@ -173,6 +187,7 @@ PLANTED = {
         (lambda x, angles: {"x": x}, "expected one tensor"),
     ],
     "12.2": [
+        (weights_without_log, "m + log l"),
         (lambda first, second: merged(first, second).sum(1), "expected a real tensor (T, d)"),
         (no_shrink, "different maxima"),
         (average, "averages two finished softmaxes"),

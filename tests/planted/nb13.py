@@ -165,6 +165,7 @@ PLANTED = {
         (lambda t, n, w: [factor(i, n, w) for i in range(n)], "expected one number"),
     ],
     "13.2": [
+        (lambda model, w: two([p.data for p in trainable(model) if p.ndim >= 2], [p.data for p in trainable(model) if p.ndim < 2], (w, 0.0)), "bare tensors"),
         (lambda model, w: split(list(model.parameters()), w), "frozen parameter"),
         (lambda model, w: [{"params": trainable(model), "weight_decay": w}], "two dicts"),
         (lambda model, w: [p for p in trainable(model) if p.ndim >= 2], "two dicts"),
