@@ -41,7 +41,7 @@ from lessons.summarization import (
 from utils import ROOT
 from utils.data import CACHE, articles, reviews
 from utils.pretrained import minilm, minilm_folder, sentence_embeddings, smollm2
-from utils.training import seed_everything, set_threads
+from utils.training import batches_by_length, seed_everything, set_threads
 
 RESULTS = ROOT / "benchmarks" / "results" / "nb09_summaries.json"
 SETTINGS = {
@@ -195,9 +195,8 @@ def by_prompt(table, report: dict, save, batch_size: int = 6) -> None:
     result["articles"] = {i: mark for i, mark in marks.items() if mark in done}
     result["summaries"] = {i: done[mark] for i, mark in result["articles"].items()}
     left = table[~table.id.isin([*result["articles"]])]
-    order = left.text.str.len().sort_values().index  # like lengths together
-    for start in range(0, len(order), batch_size):
-        rows, clock = order[start : start + batch_size], time.process_time()
+    for chosen in batches_by_length(left.text.str.len(), batch_size):
+        rows, clock = left.index[chosen], time.process_time()
         written = prompt_summaries([*table.text[rows]], tokenizer, model)
         result["summaries"] |= dict(zip(table.id[rows], written, strict=True))
         result["articles"] |= {i: marks[i] for i in table.id[rows]}
