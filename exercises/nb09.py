@@ -177,6 +177,8 @@ def check_3(answer):
     expect(high > 0.5, "the last article is never drawn: numpy's integers(0, N) leaves out N itself, so write N, not N - 1")
     expect(low > -0.5, "with one large difference among zeros the lower end is 0: take percentiles of the resampled means, not the mean ± 1.96 standard errors")
     expect(abs(low) < 0.5 and abs(high - 3) < 0.5, f"for differences 0 (eight times) and 9 the interval is [0, 3], yours [{low:.2f}, {high:.2f}]: draw N of N articles, with replacement")
+    low, high = call(answer, a, b, 1, kind=list, gives="two numbers, the ends of the interval")
+    expect(abs(cast(low, float) - cast(high, float)) < 1e-9, "with n_resamples = 1 both ends are the one mean: draw n_resamples of them, no fixed number")
 
 
 QUIZ = [

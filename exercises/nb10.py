@@ -51,6 +51,7 @@ def check_1(answer):
     expect(not is_loss(F.kl_div(z.log_softmax(-1), log_p.exp(), reduction="batchmean"), hard),
            "the student's logits must be divided by T as well, in the soft part")
     expect(not is_loss(soft, T**2 * hard), "T² belongs to the soft part alone")
+    expect(not same(out, T**2 * soft + hard), "both shares are missing: alpha for the soft part, 1 - alpha for the hard one")
     expect(not same(out, alpha * T**2 * soft + hard), "the hard part's share is missing: (1 - alpha) times the cross-entropy")
     expect(not same(out, T**2 * soft + (1 - alpha) * hard), "the soft part's share is missing: alpha times T² times the divergence")
     expect(not is_loss(soft, F.cross_entropy(z.softmax(-1), labels)), "cross_entropy takes logits and does the softmax itself")

@@ -69,6 +69,7 @@ def check_2(answer):
     expect(not near(saved(layer, rest - (2 * 24 + 2))), "the classifier is missing: two classes, 2 d + 2")
     expect(not near(saved(layer, rest - (24 * 24 + 24))), "the pooler is missing: d² + d")
     expect(not near(saved(formula(8, 24, 96, 500, 60)[0], rest)), "use the d_ff that is given; it need not be 4 d")
+    expect(not any(near(round(right, digits)) for digits in (2, 3, 4)), "this is rounded: return the share as it is")
     expect(near(right), f"for these sizes the share is {right:.6f}, yours {out:.6f}")
     odd = 5, 18, 40, 300, 70
     layer, rest = formula(*odd)

@@ -138,6 +138,7 @@ PLANTED = {
         (lambda sentences, scores, k=3: " ".join(sentences[0]), "chosen sentences' indices"),
     ],
     "09.3": [
+        (lambda a, b, n=1000: ends(resampled(a - b, 5000).mean(1)), "n_resamples = 1"),
         (lambda a, b, n=1000: ((a - b).mean() - 1.96 * (a - b).std(ddof=1) / len(a) ** 0.5, (a - b).mean() + 1.96 * (a - b).std(ddof=1) / len(a) ** 0.5), "1.96 standard errors"),
         (lambda a, b, n=1000: ends((a - b)[np.random.default_rng(0).integers(0, len(a) - 1, (n, len(a)))].mean(1)), "never drawn"),
         (half_samples, "draw N of N"),

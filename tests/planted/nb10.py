@@ -139,6 +139,7 @@ def first_places(student, teacher, mask):
 
 PLANTED = {
     "10.1": [
+        (lambda z, v, labels, T, alpha: loss(z, v, labels, T, 0.5) * 2, "both shares are missing"),
         (lambda z, v, labels, T, alpha: F.kl_div((z / T).log_softmax(-1), (v / T).log_softmax(-1), reduction="batchmean"), "log_target=True"),
         (lambda z, v, y, T, a: loss(z, v, y, T, a, factor=1), "T² is missing"),
         (lambda z, v, y, T, a: loss(z, v, y, T, a, factor=T), "the factor is T²"),

@@ -102,6 +102,7 @@ PLANTED = {
         (lambda n, m: n // m, "expected a list of layer numbers"),
     ],
     "11.2": [
+        (lambda *a: round(saved(*a), 4), "this is rounded"),
         (lambda *s: 100 * saved(*s), "percentage"),
         (counted, "divide it by all"),
         (lambda *s: 0.5, "not half of the model"),
