@@ -149,6 +149,12 @@ def linear_weights_only(model, w):
     return split(trainable(model), w, decayed=lambda p: any(p is q for q in linear))
 
 
+def to_the_first_end(turn):
+    """Finds the end of the turn by its token, which may stand in the text as well."""
+    end = turn.index(turn[-2])
+    return [-100] * 3 + turn[3 : end + 1] + [-100] * (len(turn) - end - 1)
+
+
 PLANTED = {
     "13.1": [
         (lambda t, n, w: max(n - t, 0) / n, "no warm-up"),
@@ -190,6 +196,7 @@ PLANTED = {
         (lambda model, w: split(trainable(model), 0.03), "right once"),
     ],
     "13.3": [
+        (lambda turns: turns_to(turns, to_the_first_end), "learn to stop"),
         (lambda turns: (*turns_to(turns, good), len(turns)), "a tuple of two lists"),
         (lambda turns: turns_to(turns, good)[0], "a tuple of two lists"),
         (lambda turns: turns_to(turns, good)[::-1], "all turns' ids"),
