@@ -257,7 +257,12 @@ def lay_out(rows: list[tuple[list[int], list[int], int]], n_characters: int, T: 
 
 @torch.inference_mode()
 def examine(model: BertForPretraining, exam: HeldOut, batch_size: int = 128) -> dict[str, float]:
-    """Held-out scores: loss a hidden token (nats), share of whole words guessed right, bits a hidden character."""
+    """Held-out scores: loss a hidden token (nats), share of whole words guessed right, bits a hidden character.
+
+    Raises ValueError for an exam that hides no word.
+    """
+    if not (exam.targets != -100).any():
+        raise ValueError("this exam hides no word, so there is nothing to score: give it more or longer passages")
     nats, right, words = [], [], []
     for rows in torch.arange(len(exam.inputs)).split(batch_size):
         inputs, at = exam.inputs[rows], exam.targets[rows] != -100

@@ -30,7 +30,7 @@ RESULTS = ROOT / "benchmarks" / "results" / "nb10_distillation_seeds.json"
 SEEDS = (0, 1, 2)
 # (way, more text?)
 RUNS = [("labels", False), ("soft", False), ("both", False), ("teacher's labels", True), ("soft", True)]
-CONTROLS = [("teacher's labels", False), ("labels, 200 steps", False)]  # the second: two passes, as many as "more text" gets
+CONTROLS = [("teacher's labels", False), ("labels, 200 steps", False), ("soft, 200 steps", False)]  # two passes, as many as "more text" gets
 SWEEP = [("soft@1", True), ("soft@4", True), ("soft@8", True)]
 
 

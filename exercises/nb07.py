@@ -142,6 +142,11 @@ def check_3(answer):
 
 
 QUIZ = [
+    Question("Why must a film of the test part have no review in the training part?",
+             right="The model would know the film, and with it the verdict, without reading the review",
+             why="Names of actors and roles give a film away, and the reviews of one film mostly agree: the score would be too good for new films.",
+             wrong={"The reviews would be the same texts": "Duplicates are another leak, and are gone; these are different reviews of one film.",
+                    "The classes would no longer be balanced": "A split at random keeps the classes balanced, and leaks all the same."}),
     Question("Why is the test part looked at only once?",
              right="Each choice made by it makes its accuracy optimistic",
              why="The best of many candidates on a set is partly the luckiest; only reviews without a say in any choice measure fairly.",

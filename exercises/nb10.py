@@ -171,7 +171,7 @@ QUIZ = [
     Question(
         "A student learns from a teacher on many unlabelled texts and gains. What must be compared to know that the soft targets did it?",
         right="the same texts with the teacher's hard labels",
-        why="then texts, steps and teacher are the same, and only the softness differs",
+        why="then texts, steps and teacher are the same, and only the softness differs; on our reviews the two come out alike in accuracy",
         wrong={
             "the student on the labelled texts alone": "this mixes two changes: more texts, and softer targets",
             "the teacher's own accuracy": "that is the ceiling one hopes for, not a control",

@@ -4,14 +4,13 @@
 __all__ = ['BertConfig', 'Bert', 'start_small', 'MlmHead', 'BertForPretraining', 'load_bert', 'roberta_positions', 'mask_tokens']
 
 # %% ../notebooks/08_bert_and_roberta.ipynb #a886c272
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lessons.attention import EncoderBlock, padding_mask
+from lessons.attention import EncoderBlock
 
 # %% ../notebooks/08_bert_and_roberta.ipynb #5e4206e3
 @dataclass(frozen=True)
@@ -117,11 +116,12 @@ class BertForPretraining(nn.Module):
 def load_bert(ours: Bert, theirs: nn.Module) -> Bert:
     """Copy the weights of transformers' BertModel or RobertaModel into ours, in place; returns ours.
 
-    Raises ValueError where the two differ in a setting that no weight shows, or in layers; RuntimeError for sizes that do not fit.
+    Raises ValueError where the two differ in a size or in a setting that no weight shows.
     """
     c = ours.config
     wanted = {"num_hidden_layers": c.n_layers, "num_attention_heads": c.n_heads, "layer_norm_eps": c.eps}
-    wanted |= {"type_vocab_size": c.n_segments, "hidden_act": "gelu", "is_decoder": False}
+    wanted |= {"type_vocab_size": c.n_segments, "hidden_act": "gelu", "is_decoder": False, "hidden_size": c.d_model}
+    wanted |= {"intermediate_size": c.d_ff, "vocab_size": c.vocab_size, "max_position_embeddings": c.max_len}
     for name, value in wanted.items():
         if getattr(theirs.config, name) != value:
             raise ValueError(f"{name} is {getattr(theirs.config, name)} in theirs, ours has {value}")

@@ -120,9 +120,12 @@ def ppmi(X: sp.spmatrix, smoothing: float = 0.75) -> sp.csr_matrix:
     return sp.csr_matrix((pmi[keep].astype(np.float32), (X.row[keep], X.col[keep])), shape=X.shape)
 
 
-def svd_vectors(M: sp.spmatrix, d_model: int = 100, seed: int = 0) -> torch.Tensor:
-    """Vectors (V, d_model): the largest left singular vectors of M, each times the root of its singular value."""
-    U, S, _ = randomized_svd(M, d_model, n_iter=3, random_state=seed)
+def svd_vectors(M: sp.spmatrix, d_model: int = 100, seed: int = 0, n_iter: int = 3) -> torch.Tensor:
+    """Vectors (V, d_model): the largest left singular vectors of M, each times the root of its singular value.
+
+    Randomized, so approximate; more iterations ``n_iter`` bring it nearer to the exact decomposition.
+    """
+    U, S, _ = randomized_svd(M, d_model, n_iter=n_iter, random_state=seed)
     return torch.tensor(U * np.sqrt(S), dtype=torch.float32)
 
 # %% ../notebooks/04_embeddings.ipynb #818206f6

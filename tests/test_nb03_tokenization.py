@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import time
 import tracemalloc
 
@@ -14,6 +15,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from lessons.tokenization import BPETokenizer, leftmost, pre_split, split_blocks
 from utils.data import ROOT
+from utils.text import nltk_data
 
 SPECIAL = ("<|endoftext|>", "<|end", "[pad]")
 SAMPLE = "The theatre, the other theatre; they're there. naïve café 世界 🙂🙂 aaaa aaaaa 1234 12\n\n  x\t" * 3
@@ -352,3 +354,16 @@ def test_the_sentence_splitter_of_the_course(monkeypatch):
         "Dr. Smith and Mrs. Bell came at 3 p.m. on Monday. They left at once."
     )
     assert sentences == ["Dr. Smith and Mrs. Bell came at 3 p.m. on Monday.", "They left at once."]
+
+
+def test_the_sentence_splitter_stands_a_clone_that_a_group_may_write(tmp_path, monkeypatch):
+    """With a umask of 002, as on many Linux machines, git writes files that nltk 3.10 and later refuse to read."""
+    import nltk
+    from nltk.tokenize.punkt import PunktTokenizer
+
+    folder = tmp_path / "nltk_data"
+    shutil.copytree(ROOT / "data" / "nltk_data", folder)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o020)
+    monkeypatch.setattr(nltk.data, "path", [nltk_data(folder)])
+    assert PunktTokenizer("english").tokenize("It is late. We go.") == ["It is late.", "We go."]

@@ -11,6 +11,8 @@ import pytest
 
 from scripts import course
 from scripts.run import code_hash
+from utils.checks import exercises
+from utils.solutions import solutions
 
 ROOT = Path(__file__).resolve().parent.parent
 ALL = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -32,6 +34,10 @@ def cells(path, kind):
 
 def outputs(path):
     return [o for c in cells(path, "code") for o in c["outputs"]]
+
+
+def is_solution(cell):
+    return "solution" in cell["metadata"].get("tags", [])
 
 
 def name(path):
@@ -65,11 +71,12 @@ def test_outputs_belong_to_this_code(path):
     )
 
 
-def test_changed_code_changes_the_stamp():
-    notebook = load(LESSONS[0])
-    before = code_hash(notebook)
-    next(c for c in notebook["cells"][::-1] if c["cell_type"] == "code")["source"] += ["\n"]
-    assert code_hash(notebook) != before
+def test_changed_code_and_changed_solutions_change_the_stamp():
+    for fits in (lambda c: c["cell_type"] == "code", is_solution):
+        notebook = load(LESSONS[0])
+        before = code_hash(notebook)
+        next(c for c in notebook["cells"][::-1] if fits(c))["source"] += ["\n"]
+        assert code_hash(notebook) != before
 
 
 @pytest.mark.parametrize("path", ALL, ids=name)
@@ -147,13 +154,14 @@ def test_skeleton_in_order(path):
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)
 def test_rhythm(path):
-    code, prose = cells(path, "code"), cells(path, "markdown")
-    taught = [c for c in code if not re.match(r"(check|quiz)\(", source(c))]
+    code = [*map(source, cells(path, "code")), *solutions(path)]
+    prose = [c for c in cells(path, "markdown") if not is_solution(c)]
+    taught = [text for text in code if not re.match(r"(check|quiz)\(", text)]
     assert len(prose) >= 0.9 * len(taught), f"{len(prose)} prose cells to {len(taught)} code cells"
-    lengths = sorted(len([line for line in source(c).splitlines() if line.strip()]) for c in code)
+    lengths = sorted(len([line for line in text.splitlines() if line.strip()]) for text in code)
     assert lengths[-1] <= 40, f"a cell of {lengths[-1]} lines"
     assert lengths[int(0.9 * (len(lengths) - 1))] <= 20, "more than a tenth of the cells are longer than 20 lines"
-    longest = max(len(line) for c in code for line in source(c).splitlines())
+    longest = max(len(line) for text in code for line in text.splitlines())
     assert longest <= 150, f"a line of {longest} characters"
 
 
@@ -166,19 +174,34 @@ def test_exercises_quiz_and_solutions(path):
     assert 2 <= len(asked) <= 4, f"{len(asked)} exercises"
     assert text.count("<summary>Hint</summary>") >= len(asked), "each exercise has one folded hint"
     for exercise in asked:
-        calls = [c for c in code if f'check("{number}.{exercise}"' in source(c)]
-        solutions = [c for c in calls if "solution" in c["metadata"].get("tags", [])]
-        assert len(calls) - len(solutions) == 1 and len(solutions) == 1, (
-            f"exercise {exercise}: one check and one solution"
-        )
-        assert "assert check(" in source(solutions[0]) and "record=False" in source(solutions[0])
-        assert solutions[0]["metadata"].get("jupyter", {}).get("source_hidden"), "a solution is folded"
-        shown = [str(o.get("data", {}).get("text/plain", "")) for o in solutions[0]["outputs"]]
-        assert any("the course's solution passes" in text for text in shown)
+        assert sum(f'check("{number}.{exercise}"' in source(c) for c in code) == 1, f"exercise {exercise}: one check"
     assert any(f'quiz("{number}")' in source(c) for c in code)
     assert sum("live" in c["metadata"].get("tags", []) for c in code) >= 4, (
         "the cells an instructor types are tagged `live`"
     )
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=name)
+def test_each_exercise_has_one_folded_solution_and_the_last_cell_runs_them(path):
+    number = path.name[:2]
+    everything = load(path)["cells"]
+    start = next(i for i, c in enumerate(everything) if re.search(r"^## Solutions$", source(c), re.M))
+    folds = [i for i, c in enumerate(everything) if is_solution(c)]
+    wanted = exercises()[number]
+    assert len(folds) == len(wanted) and folds[0] > start, f"{len(folds)} solutions to {len(wanted)} exercises"
+    for place, exercise in zip(folds, wanted, strict=True):
+        cell = everything[place]
+        assert cell["cell_type"] == "markdown", f"{exercise}: a solution in a code cell lies open on GitHub"
+        assert re.search(rf"^### Exercise {exercise[3:]}$", source(everything[place - 1]), re.M)
+        fold = r"<details><summary>Solution</summary>\n\n([^<]+\n\n)?```python\n.+\n```\n\n</details>"
+        assert re.fullmatch(fold, source(cell), re.S) and source(cell).count("```") == 2, f"{exercise}: one fence in a fold"
+    for code, exercise in zip(solutions(path), wanted, strict=True):
+        assert re.match(rf'check\("{exercise}", \w+\)$', code.splitlines()[-1]), f"{exercise}: its check comes last"
+    last = everything[-1]
+    assert everything[-2]["cell_type"] == "markdown" and "solutions" in source(everything[-2])
+    assert source(last).endswith(f'solutions_pass("{number}", globals())') and not last["metadata"]
+    shown = ["".join(o.get("data", {}).get("text/plain", "")) for o in last["outputs"]]
+    assert shown == [f"Exercise {exercise}: the course's solution passes." for exercise in wanted]
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=name)

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from filelock import FileLock
 from tqdm.auto import tqdm
@@ -214,24 +215,55 @@ def _all_reviews() -> pd.DataFrame:
     return table
 
 
+# IMDB's table is in the order of the makers' files: the reviews of one film stand together, at most 30 of a label. The films of the first 4,050
+# negative reviews come in the same order among the positive ones (a third as fast); those of the other negative reviews have no positive review
+# here. So three stretches are cut at the same films into tenths, the first two in step (notebook 07 shows how one sees it).
+POSITIVE = tuple(range(0, 12_501, 1250))
+NEGATIVE_OF_SHARED_FILMS = (0, 384, 769, 1036, 1407, 1918, 2218, 2711, 3060, 3580, 4050)
+NEGATIVE_OF_OTHER_FILMS = (4050, 4918, 5785, 6653, 7520, 8388, 9255, 10_123, 10_990, 11_745, 12_500)
+TEST_TENTHS = (8, 9)
+# training rows beside a test film, left out:
+SEAM = ((12_500 + 9800, 12_500 + 10_000), (3000, 3060), (4050, 4080), (10_960, 10_990))
+
+
+def _film_tenths() -> np.ndarray:
+    """The tenth of the films, 0 to 9, that each of IMDB's 25,000 rows belongs to."""
+    tenths = np.arange(10)
+    stretches = (NEGATIVE_OF_SHARED_FILMS, NEGATIVE_OF_OTHER_FILMS, POSITIVE)
+    return np.concatenate([tenths.repeat(np.diff(bounds)) for bounds in stretches])
+
+
 def reviews(source: str = "imdb", part: str = "train") -> pd.DataFrame:
-    """English film reviews as a table with columns ``text`` (str, line breaks cleaned) and ``label`` (1 positive, 0 negative).
+    """English film reviews as a table with columns ``text`` (str, line breaks cleaned) and ``label`` (1 positive, 0 negative), shuffled.
 
     ``source``: "imdb" (25,000, Maas et al. 2011) or "rotten_tomatoes" (8,530 sentences, Pang & Lee 2005). ``part``: "train",
-    "test" (a fixed fifth of the distinct texts) or "all". Reviews that occur twice, ignoring case and punctuation, are kept
-    once, so none is in both parts; a text that carries both labels is dropped. Raises ValueError for other names.
+    "test" (a fixed fifth) or "all". Reviews that occur twice, ignoring case and punctuation, are kept once, so none is in both parts; a text
+    that carries both labels is dropped. Raises ValueError for other names.
+
+    IMDB's films are apart: a test film has no review in the training part, as far as the order of the makers' files shows it. The table has a
+    third column, ``films``, the tenth of the films a review belongs to: the test part has tenths 8 and 9, the training part 0 to 7 without the
+    320 rows beside a cut, which "all" holds as well. Take whole tenths for validation. Rotten Tomatoes comes shuffled and names few films: its
+    parts are drawn at random, and sentences on one film are in both.
     """
     if source not in ("imdb", "rotten_tomatoes"):
         raise ValueError(f"unknown source {source!r}; choose 'imdb' or 'rotten_tomatoes'")
     if part not in ("train", "test", "all"):
         raise ValueError(f"unknown part {part!r}; choose 'train', 'test' or 'all'")
     table = _all_reviews()
-    table = table[table["source"] == source]
+    table = table[table["source"] == source].reset_index(drop=True)
+    columns = ["text", "label"]
+    if source == "imdb":
+        table["films"] = _film_tenths()
+        columns.append("films")
     table = table[table.groupby("key")["label"].transform("nunique") == 1].drop_duplicates("key")
     table = table.sample(frac=1.0, random_state=2026)
-    n_test = len(table) // 5
-    chosen = {"train": table.iloc[n_test:], "test": table.iloc[:n_test], "all": table}[part]
-    return chosen[["text", "label"]].reset_index(drop=True)
+    if source == "imdb":
+        is_test = table["films"].isin(TEST_TENTHS)
+        beside = np.any([(table.index >= first) & (table.index < last) for first, last in SEAM], axis=0)
+    else:
+        is_test, beside = np.arange(len(table)) < len(table) // 5, np.zeros(len(table), dtype=bool)
+    chosen = {"train": ~is_test & ~beside, "test": is_test, "all": np.ones(len(table), dtype=bool)}[part]
+    return table.loc[chosen, columns].reset_index(drop=True)
 
 
 def imdb_sentences(n: int = 12_000) -> list[str]:
