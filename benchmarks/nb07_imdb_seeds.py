@@ -1,6 +1,6 @@
 """Notebook 07 on IMDB: the encoder, the counted votes and both, over seeds; what each part adds; what a random split would have claimed.
 
-``python -m benchmarks.nb07_imdb_seeds`` runs everything with one thread (about 25 CPU-minutes) and writes
+``python -m benchmarks.nb07_imdb_seeds`` runs everything with one thread (about 22 CPU-minutes) and writes
 benchmarks/results/nb07_imdb_seeds.json after every run; name runs to do only those: ``... full no_block``; ``--smoke`` tries each in seconds.
 The code is the notebook's (lessons/sentiment.py). Films are apart: tenth 7 of the films is the validation part, 8 and 9 are the test part.
 Choices are made on validation; the test part is only reported.
@@ -56,9 +56,8 @@ RUNS = {
     "no_block_slow": ("without the block, half the learning rate", replace(BAG, lr=1e-3), True, "words", (0,)),
     "no_start": ("without the starting vectors", FULL, False, "words", (0,)),
     "no_pairs": ("without the pair vectors", replace(FULL, use_pairs=False), True, "words", (0,)),
-    "on_votes": ("the encoder trained on what the votes leave", FULL, True, "words", (0,)),
     "random": ("the notebook's model, split at random", FULL, True, "random", (0,)),
-    "bpe": ("byte-level BPE tokens (8,192) in place of words", FULL, True, "bpe", (0,)),
+    "bpe": ("byte-level BPE (8,192) in place of words", FULL, True, "bpe", (0,)),
 }
 
 
@@ -121,15 +120,13 @@ def measure(model: WideAndDeep, data: dict) -> dict:
     return {"val_loss": round(loss, 4), "val": round(right[0], 4), "test": round(right[1], 4)}
 
 
-def run(name: str, config: SentimentConfig, data: dict, start: bool, seed: int) -> dict:
+def run(config: SentimentConfig, data: dict, start: bool, seed: int) -> dict:
     """Train one model and measure the encoder alone and the joined model on validation and test reviews."""
     seed_everything(seed)
     model = WideAndDeep(config, *data["sizes"])
     model.set_votes(data["votes"])
     if start:
         model.words.weight.data.copy_(data["start"])
-    if name == "on_votes":
-        model.mix.copy_(torch.tensor([1.0, 1.0, 0.0]))
     (train, val, _), (y_train, y_val, _) = data["encoded"], data["labels"]
     cpu = time.process_time()
     _, history = train_sentiment(model, train, y_train, val, y_val, seed=seed)
@@ -146,7 +143,7 @@ def smoke() -> None:
     """Every kind of run once, on 300 reviews and for one epoch; nothing is written."""
     data = {kind: prepare(kind, n=300) for kind in ("words", "bpe", "random")}
     for name, (_, config, start, kind, _) in RUNS.items():
-        print(name, run(name, replace(config, epochs=1), data[kind], start, seed=0))
+        print(name, run(replace(config, epochs=1), data[kind], start, seed=0))
 
 
 def main(names: list[str]) -> None:
@@ -172,7 +169,7 @@ def main(names: list[str]) -> None:
             report["data"] = dict(zip(("train", "validation", "test"), map(len, data["encoded"]), strict=True))
         results = []
         for seed in seeds:
-            results.append(run(name, config, data, start, seed))
+            results.append(run(config, data, start, seed))
             runs[name] = {"what": what, "results": results}
             report["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 1)
             RESULTS.write_text(json.dumps(report, indent=1) + "\n")

@@ -16,6 +16,7 @@ def check_1(answer):
     n = m.sum(1)
     right = (x * m).sum(1) / n
     out = call(answer, x, real, kind="tensor", gives=gives)
+    expect(out.shape != (d,), "this is one vector for the whole batch; each review needs its own: (B, d_model)")
     expect(out.shape != (B, 1, d), "the token dimension is still there: the result is (B, d_model), without keepdim")
     expect(out.shape != (B, T), "this has a number for each token: sum over the tokens, dim 1, not over the features")
     expect(out.shape != (B, T, d), "this still has a vector for each token: sum over the tokens, dim 1")
@@ -154,14 +155,9 @@ QUIZ = [
                     "The model would learn from it": "Evaluation changes no weights; the leak goes through our own choices."}),
     Question("Leaving out three quarters of the words in each step does what?",
              right="It makes steps cheaper and stops the model from leaning on single words",
-             why="Shorter texts cost less, and a model that never sees the same quarter twice cannot learn reviews by heart.",
+             why="Shorter texts cost less, and a model that never sees the same quarter twice learns reviews by heart later.",
              wrong={"It removes the padding": "Padding comes from different lengths; batching by length deals with it.",
                     "It shortens the reviews at test time too": "Verdicts are made from whole reviews; words are left out in training only."}),
-    Question("Which of these can temperature scaling change?",
-             right="The stated probability",
-             why="Dividing all logits by a positive number keeps their sign and order, so verdicts and accuracy stay as they are.",
-             wrong={"The accuracy at threshold 0": "A positive factor cannot change a sign.",
-                    "Which of two reviews ranks higher": "Order survives the division by a positive number."}),
     Question("A batch of reviews gives other logits than the same reviews one by one. What do you suspect first?",
              right="The padding is in the attention or in the mean",
              why="Only the padding differs between the two; a mask is missing or the wrong way round.",

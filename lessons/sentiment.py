@@ -117,7 +117,7 @@ def presence(counts: csr_matrix) -> csr_matrix:
 def log_count_ratio(there: csr_matrix, labels: np.ndarray) -> np.ndarray:
     """For each feature the log of its share among positive reviews over its share among negative ones, each count plus 1.
 
-    Wang and Manning 2012, section 2.1, with counts of reviews that hold the feature.
+    Wang and Manning 2012, section 2, with α = 1 and counts of reviews that hold the feature.
     """
     positive, negative = (1 + np.asarray((there[labels == label] > 0).sum(axis=0)).ravel() for label in (1, 0))
     return np.log((positive / positive.sum()) / (negative / negative.sum()))
@@ -125,7 +125,7 @@ def log_count_ratio(there: csr_matrix, labels: np.ndarray) -> np.ndarray:
 # %% ../notebooks/07_project_1_sentiment_analysis.ipynb #f3a92fab
 @dataclass(frozen=True)
 class SentimentConfig:
-    """Sizes and training choices; n_layers=0 gives a bag of words, use_pairs=False leaves the pairs out."""
+    """Sizes and training choices; n_layers=0 leaves the block out (no word sees another beyond its pair), use_pairs=False the pairs."""
 
     d_model: int = 64
     n_heads: int = 4
@@ -236,7 +236,7 @@ def train_sentiment(model: SentimentEncoder, train: list[np.ndarray], y_train: t
 
 # %% ../notebooks/07_project_1_sentiment_analysis.ipynb #3d2e5510
 class WideAndDeep(SentimentEncoder):
-    """The encoder beside one counted vote a word and a pair (Cheng et al. 2016, section 3): reviews (B, 4, T) -> logits (B,).
+    """The encoder beside one counted vote a word and a pair, trained apart: reviews (B, 4, T) -> logits (B,).
 
     The logit is mix[0] · encoder + mix[1] · votes + mix[2]; mix starts as (1, 0, 0), the encoder alone.
     """
