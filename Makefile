@@ -5,7 +5,7 @@ BIN    := .venv/bin
 MAKER   = $(or $(PYTHON),$(shell .venv/bin/python -c 'import sys; print(sys._base_executable)' 2>/dev/null || echo python3))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment developer lab mine test check data run lessons live badges checkpoints benchmarks mutants lock lint clean
+.PHONY: help environment developer lab mine test check data tools run lessons live badges checkpoints benchmarks mutants lock lint clean
 
 help:  ## print this list
 	@echo "Transformers course. Two commands are enough: 'make lab' to learn, 'make test' to prove that everything works."
@@ -23,7 +23,7 @@ lab: environment data  ## make the environment, fetch data and models, open Jupy
 mine: environment  ## a working copy of the notebooks in mine/, for your own answers; what is there stays
 	@$(BIN)/python -m scripts.mine
 
-test: developer data  ## make what is missing, then run every test, the notebooks among them; NB=05 for one notebook with all that belongs to it
+test: developer data $(if $(NB),$(if $(filter 16,$(NB)),tools),tools)  ## make what is missing, then run every test, the notebooks among them; NB=05 for one notebook with all that belongs to it
 	@$(BIN)/python -m pytest $(if $(NB),tests $(foreach n,$(NB),$(wildcard notebooks/$(n)_*.ipynb)) -k "$(subst $() $(), or ,$(strip $(NB)))",tests notebooks)
 
 check: developer data  ## the tests without notebooks and browser: under two minutes
@@ -31,6 +31,9 @@ check: developer data  ## the tests without notebooks and browser: under two min
 
 data: environment  ## fetch data and models into data/cache (190 MB, once) and convert SmolLM2
 	@$(BIN)/python -m scripts.fetch
+
+tools: environment  ## make the environments of tools that need one of their own: AutoTrain, for notebook 16 (a minute, once)
+	@$(BIN)/python -m scripts.tools
 
 run: developer data  ## execute notebooks in place, refresh outputs, times and memory: make run, or make run NB="03 05"
 	@$(BIN)/python -m scripts.run $(NB)

@@ -13,7 +13,7 @@ import psutil
 from IPython.display import display
 from packaging.requirements import Requirement
 
-from utils import ROOT, data, pretrained
+from utils import ROOT, data, pretrained, tools
 
 
 def status() -> list[tuple[str, bool, str]]:
@@ -62,6 +62,11 @@ def rows() -> list[tuple[str, str, str]]:
             have, good = "missing", False
         found.append((need.name, have, "" if good else f"pip install '{line}'"))
     found += [(name, "cached" if good else "missing or damaged", mend) for name, good, mend in status()]
+    for name in tools.PROGRAMS:  # made where a notebook first needs it: not there yet is nothing wrong
+        gone = tools.missing(name)
+        damaged = gone is not None and tools.place(name).exists()
+        state = "damaged" if damaged else "there" if gone is None else "not made yet; a notebook makes it when it needs it"
+        found.append((f"{name}'s own environment", state, "make tools" if damaged else ""))
     return found
 
 
