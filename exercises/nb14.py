@@ -79,6 +79,10 @@ def check_2(answer):
 
     def factors(first, second):
         out = call(answer, first, second, gives=gives)
+        expect(
+            not isinstance(out, (tuple, list)) or len(out) != 3,
+            "return A and B alone: the scale of the new adapter is 1, so the old scales must be inside the factors",
+        )
         expect(isinstance(out, (tuple, list)) and len(out) == 2, f"expected {gives}, not the change itself")
         return [cast(part, "tensor", "a tensor", f"{name} is") for part, name in zip(out, "AB", strict=True)]
 
@@ -97,6 +101,14 @@ def check_2(answer):
     expect(A.shape != (5, 4) or B.shape != (4, 7), "the two are exchanged: return A first, then B")
     expect(A.ndim == 2 and B.ndim == 2, f"A and B are matrices; yours have {A.ndim} and {B.ndim} dimensions")
     expect(
+        not any(A.shape == a.shape and close(A, a, 1e-4) for a in (first[0], second[0])),
+        "this is one of the two adapters: the new one must do what both do",
+    )
+    expect(
+        A.shape != (2, 14) and B.shape != (10, 2),
+        "put together along the wrong dimension: A's rows one above the other (dim=0), B's columns side by side (dim=1)",
+    )
+    expect(
         A.shape != (2, 7) or B.shape != (5, 2),
         "summing factors gives (B1 + B2)(A1 + A2), with two products too many: set them side by side, B's columns and A's rows",
     )
@@ -112,6 +124,12 @@ def check_2(answer):
     expect(
         not close(got, change((*first[:2], 16.0)) + change((*second[:2], 0.25)), 1e-4),
         "the scale is applied to A and to B: it belongs to one of them",
+    )
+    expect(
+        not any(
+            close(got, change((*first[:2], s)) + change((*second[:2], s)), 1e-4) for s in (4.0, 0.5, 2.0, 4.5, 2.25)
+        ),
+        "both changes got the same scale: each adapter keeps its own",
     )
     expect(
         not close(got, change((*first[:2], 0.5)) + change((*second[:2], 4.0)), 1e-4),
@@ -132,60 +150,63 @@ def check_2(answer):
 
 
 def check_3(answer):
-    """a tensor (n,): of each byte first the upper, then the lower 4 bits, looked up in the levels, times the scale of their block"""
+    """a tensor (block,): the codes of block k, of each byte first the upper, then the lower 4 bits, looked up in the levels, times the scale of the block"""
     generator = torch.Generator().manual_seed(1)
     levels = torch.linspace(-1, 1, 16) ** 3
     codes = torch.randperm(36, generator=generator) % 16
     packed = (codes[::2] << 4 | codes[1::2]).to(torch.uint8)  # (18,)
-    scales = torch.tensor([0.5, 2.0, 3.0])
+    scales = torch.tensor([0.7, 2.0, 3.0])
 
-    def given(packed, scales, levels):
-        return call(answer, packed, scales, levels, kind="tensor", gives="a tensor with a weight for each code, (n,)")
+    def given(packed, scales, levels, k):
+        gives = "a tensor with the weights of block k, (n / len(scales),)"
+        return call(answer, packed, scales, levels, k, kind="tensor", gives=gives)
 
-    got = given(packed, scales, levels)
-    expect(got.numel() != 18, "a byte holds two codes: 18 bytes are 36 weights")
-    expect(got.shape == (36,), f"expected one row of 36 weights, shape (36,); yours is {tuple(got.shape)}")
-    spread = scales.repeat_interleave(12)
-    right = levels[codes] * spread
-    swapped = torch.stack([codes[1::2], codes[::2]], dim=1).flatten()
-    apart = torch.cat([codes[::2], codes[1::2]])
+    got = given(packed, scales, levels, 1)
+    blocks = codes.view(3, 12)
+    expect(got.numel() != 36, "these are the weights of all blocks: return those of block k alone")
+    expect(got.numel() != 6, "a byte holds two codes: the 6 bytes of a block are 12 weights")
+    expect(got.shape == (12,), f"expected the 12 weights of a block, shape (12,); yours is {tuple(got.shape)}")
+    mine = blocks[1]
     expect(
-        not close(got, levels[swapped] * spread),
+        not close(got, levels[blocks[2]] * 2.0) and not close(got, levels[blocks[2]] * 3.0),
+        "asked for block 1, you read block 2: two codes share a byte, so block k begins at byte k * len(packed) / len(scales)",
+    )
+    expect(
+        not close(got, levels[blocks[0]] * 0.7) and not close(got, levels[blocks[0]] * 2.0),
+        "asked for block 1, you read block 0: blocks count from 0",
+    )
+    swapped = torch.stack([mine[1::2], mine[::2]], dim=1).flatten()
+    expect(
+        not close(got, levels[swapped] * 2.0),
         "the halves are exchanged: the first code of a byte is its upper half, packed >> 4",
     )
     expect(
-        not close(got, levels[apart] * spread),
+        not close(got, levels[torch.cat([mine[::2], mine[1::2]])] * 2.0),
         "all upper halves come first, and then all lower ones: the two codes of a byte are neighbours",
     )
+    expect(not close(got, mine * 2.0) and not close(got, mine), "these are codes, 0 to 15: look them up in `levels`")
+    expect(not close(got, levels[mine]), "the scale is missing: each level counts times the scale of its block")
+    expect(not close(got, levels[mine] / 2.0), "divided by the scale: quantizing divided, so the way back multiplies")
+    expect(not close(got, levels[mine] * 0.7), "that is the scale of block 0: block k has the scale of its own number")
     expect(
-        not close(got, codes * spread) and not close(got, codes.float()),
-        "these are codes, 0 to 15: look them up in `levels`",
+        close(got, levels[mine] * 2.0),
+        "the shape is right but the weights are not: levels[code] times the block's scale",
     )
-    expect(not close(got, levels[codes]), "the scales are missing: each level counts times the scale of its block")
-    expect(
-        not close(got, levels[codes] / spread), "divided by the scales: quantizing divided, so the way back multiplies"
-    )
-    expect(
-        not close(got, levels[codes] * scales.repeat(12)),
-        "the scales go round weight by weight; the first 12 weights have the first scale (`repeat_interleave`)",
-    )
-    expect(close(got, right), "the shape is right but the weights are not: levels[code] times the scale of the block")
     packed, scales = torch.tensor([0x1F, 0xA0, 0x77, 0x38], dtype=torch.uint8), torch.tensor([1.0, 10.0, 100.0, 1000.0])
-    codes = torch.tensor([1, 15, 10, 0, 7, 7, 3, 8])
     expect(
-        close(given(packed, scales, levels), levels[codes] * scales.repeat_interleave(2), 1e-2),
-        "right for blocks of 12, but not for blocks of 2: a block has n / len(scales) weights",
+        close(given(packed, scales, levels, 3), levels[torch.tensor([3, 8])] * 1000.0, 1e-2),
+        "right for blocks of 12, but not for blocks of 2: a block has 2 * len(packed) / len(scales) weights",
     )
 
 
 QUIZ = [
     Question(
         "At the start B is zero and A is random. Why not the other way round, or both random?",
-        right="With both random the model would not start as it was; the other way round it would",
+        right="Both random would change the model at the start; the other way round would not",
         why="one zero factor keeps the change at zero, and the random one lets a gradient through to it; which of the two is zero matters less (Hayou et al. 2024 find B = 0 the better choice)",
         wrong={
-            "With A zero and B random nothing would learn": "then A gets a gradient at once, just as B does now",
-            "Both random would be better, the model finds back": "it would begin damaged, and what it knew would have to be learnt again",
+            "With A zero and B random nothing would ever get a gradient, so nothing would learn": "then A gets a gradient at once, just as B does now",
+            "Both random would learn faster, since the model soon finds its way back": "it would begin damaged, and what it knew would have to be learnt again",
         },
     ),
     Question(
@@ -193,17 +214,17 @@ QUIZ = [
         right="the forward pass and the way back still go through every frozen layer",
         why="only the product that gives the frozen weights' own gradient, and their update, are spared",
         wrong={
-            "only because the adapters are slow": "without any adapter the forward pass and half of the way back would still be there",
+            "only because two thin products in each layer are slow": "without any adapter the forward pass and half of the way back would still be there",
             "because the optimizer still updates everything": "it holds the factors and the head only",
         },
     ),
     Question(
         "One method forgets less than another, each at its own best learning rate. What is the next thing to check?",
-        right="whether the second, at a lower rate, learns as much as the first and forgets as little",
+        right="whether the other method at a lower rate learns and forgets the same",
         why="a rate moves a method along its own curve; methods are compared by their curves",
         wrong={
-            "whether it has fewer parameters": "that may be an explanation, but first there must be something to explain",
-            "whether its training loss is lower": "that is about learning, not about what was lost",
+            "whether the method that forgets less has fewer trained parameters": "that may be an explanation, but first there must be something to explain",
+            "whether the method that forgets less has a lower training loss": "that is about learning, not about what was lost",
         },
     ),
     Question(

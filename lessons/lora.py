@@ -130,7 +130,10 @@ def tune(
 
 # %% ../notebooks/14_lora.ipynb #025a7689
 def nf4_levels() -> torch.Tensor:
-    """The 16 levels of NF4, ascending from -1 to 1: quantiles of the normal distribution. Dettmers et al. 2023, section 3 and appendix E."""
+    """The 16 levels of NF4, ascending from -1 to 1: quantiles of the normal distribution.
+
+    Dettmers et al. 2023, section 3; the outermost quantile is that of the authors' code.
+    """
     normal = torch.distributions.Normal(0.0, 1.0)
     end = 1 - (1 / 30 + 1 / 32) / 2
     above, below = (normal.icdf(torch.linspace(end, 0.5, n + 1, dtype=torch.float64)[:-1]) for n in (8, 7))
@@ -186,6 +189,11 @@ class NF4Linear(nn.Module):
         for name, tensor in (("packed", packed), ("scales", scales), ("levels", levels)):
             self.register_buffer(name, tensor)
         self.bias = base.bias
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The dequantized weight, (d_out, d_in), made anew at each call."""
+        return dequantize_4bit(self.packed, self.scales, (self.out_features, self.in_features), self.levels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = FrozenProduct.apply(x, self.packed, self.scales, self.levels, (self.out_features, self.in_features))

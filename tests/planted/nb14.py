@@ -61,6 +61,11 @@ def full_change(first, second):
     return torch.eye(A.shape[1]), B @ A
 
 
+def one_scale(first, second):
+    (A1, B1, s1), (A2, B2, _) = first, second
+    return torch.cat([A1, A2]), torch.cat([s1 * B1, s1 * B2], dim=1)
+
+
 def halves(packed):
     packed = packed.long()
     return packed >> 4, packed & 15
@@ -71,26 +76,24 @@ def codes(packed, order=(0, 1)):
     return torch.stack([parts[i] for i in order], dim=1).flatten()
 
 
-def spread(scales, n):
-    return scales.repeat_interleave(n // len(scales))
+def part(packed, scales, k):
+    return packed.view(len(scales), -1)[k]
 
 
-def weights(packed, scales, levels, order=(0, 1)):
-    found = codes(packed, order)
-    return levels[found] * spread(scales, len(found))
+def block(packed, scales, levels, k, order=(0, 1)):
+    return levels[codes(part(packed, scales, k), order)] * scales[k]
 
 
-def by_loop(packed, scales, levels):
-    found, block = [], 2 * len(packed) // len(scales)
-    for byte in packed.tolist():
-        for code in divmod(byte, 16):
-            found.append(float(levels[code]) * float(scales[len(found) // block]))
-    return found
+def by_loop(packed, scales, levels, k):
+    n = len(packed) // len(scales)
+    return [
+        float(levels[c]) * float(scales[k]) for byte in packed[k * n : k * n + n].tolist() for c in divmod(byte, 16)
+    ]
 
 
-def blocks_of_12(packed, scales, levels):
-    found = codes(packed)
-    return levels[found] * scales.repeat_interleave(12)[: len(found)]
+def bytes_as_weights(packed, scales, levels, k):
+    n = 2 * len(packed) // len(scales)
+    return levels[codes(packed[k * n : k * n + n])] * scales[k]
 
 
 PLANTED = {
@@ -151,6 +154,15 @@ PLANTED = {
         (lambda first, second: stack(first, second)[1] @ stack(first, second)[0], "not the change itself"),
         (lambda first, second: stack(first, second)[::-1], "two are exchanged"),
         (lambda first, second: [part.flatten() for part in stack(first, second)], "are matrices"),
+        (lambda first, second: (*stack(first, second), 1.0), "return A and B alone"),
+        (lambda first, second: (first[0], first[2] * first[1]), "one of the two adapters"),
+        (lambda first, second: (second[0], second[2] * second[1]), "one of the two adapters"),
+        (
+            lambda first, second: (torch.cat([first[0], second[0]], dim=1), torch.cat([first[1], second[1]], dim=1)),
+            "wrong dimension",
+        ),
+        (lambda first, second: (torch.cat([first[0], second[0]]), torch.cat([first[1], second[1]])), "wrong dimension"),
+        (one_scale, "same scale"),
         (summed, "two products too many"),
         (full_change, "r1 + r2 rows"),
         (lambda first, second: stack(first, second, (0, 0)), "scales are missing"),
@@ -162,17 +174,20 @@ PLANTED = {
         (lambda first, second: ("A", "B"), "A is"),
     ],
     "14.3": [
-        (lambda p, s, lv: lv[halves(p)[0]] * spread(s, len(p)), "two codes"),
-        (lambda p, s, lv: weights(p, s, lv).view(len(s), -1), "one row of 36"),
-        (lambda p, s, lv: weights(p, s, lv, (1, 0)), "halves are exchanged"),
-        (lambda p, s, lv: lv[torch.cat(halves(p))] * spread(s, 2 * len(p)), "all upper halves"),
-        (lambda p, s, lv: codes(p) * spread(s, 2 * len(p)), "these are codes"),
-        (lambda p, s, lv: codes(p), "these are codes"),
-        (lambda p, s, lv: lv[codes(p)], "scales are missing"),
-        (lambda p, s, lv: lv[codes(p)] / spread(s, 2 * len(p)), "divided by the scales"),
-        (lambda p, s, lv: lv[codes(p)] * s.repeat(2 * len(p) // len(s)), "go round"),
-        (lambda p, s, lv: weights(p, s, lv) + 1, "weights are not"),
-        (blocks_of_12, "right for blocks of 12"),
+        (lambda p, s, lv, k: lv[codes(p)] * s.repeat_interleave(2 * len(p) // len(s)), "all blocks"),
+        (lambda p, s, lv, k: lv[halves(part(p, s, k))[0]] * s[k], "two codes"),
+        (lambda p, s, lv, k: block(p, s, lv, k)[None], "12 weights of a block, shape"),
+        (bytes_as_weights, "you read block 2"),
+        (lambda p, s, lv, k: block(p, s, lv, k - 1), "count from 0"),
+        (lambda p, s, lv, k: block(p, s, lv, k, (1, 0)), "halves are exchanged"),
+        (lambda p, s, lv, k: lv[torch.cat(halves(part(p, s, k)))] * s[k], "all upper halves"),
+        (lambda p, s, lv, k: codes(part(p, s, k)) * s[k], "these are codes"),
+        (lambda p, s, lv, k: codes(part(p, s, k)), "these are codes"),
+        (lambda p, s, lv, k: lv[codes(part(p, s, k))], "scale is missing"),
+        (lambda p, s, lv, k: lv[codes(part(p, s, k))] / s[k], "divided by the scale"),
+        (lambda p, s, lv, k: lv[codes(part(p, s, k))] * s[0], "scale of block 0"),
+        (lambda p, s, lv, k: block(p, s, lv, k) + 1, "weights are not"),
+        (lambda p, s, lv, k: lv[codes(p[6 * k : 6 * k + 6])] * s[k], "right for blocks of 12"),
     ],
 }
 
@@ -191,9 +206,9 @@ RIGHT = {
         lambda first, second: stack(second, first),
     ],
     "14.3": [
-        weights,
+        block,
         by_loop,
-        lambda p, s, lv: weights(p, s, lv).double().numpy(),
-        lambda p, s, lv: (lv[codes(p)].view(len(s), -1) * s[:, None]).flatten(),
+        lambda p, s, lv, k: block(p, s, lv, k).double().numpy(),
+        lambda p, s, lv, k: (lv[codes(p)].view(len(s), -1) * s[:, None])[k],
     ],
 }
