@@ -47,7 +47,7 @@ live: developer  ## write a copy for live coding to live/: marked cells blanked,
 badges: developer  ## write the repository's address everywhere: make badges, or make badges REPO=owner/name
 	@$(BIN)/python -m scripts.course $(REPO)
 
-checkpoints: developer data  ## train the weights in data/checkpoints again (some 20 minutes)
+checkpoints: developer data  ## train the weights in data/checkpoints again (an hour or so)
 	@$(BIN)/python -m scripts.checkpoints
 
 benchmarks: developer data  ## run the open scripts behind the committed results (four hours or so)

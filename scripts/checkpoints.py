@@ -221,10 +221,55 @@ def review_student() -> dict:
     return record
 
 
+def write_small_t5(model, tasks, record: dict) -> dict:
+    """Write weights (16 bits, transformers' names), tokenizer and record of the T5; also in the middle of a training."""
+    from lessons.t5 import transformers_name
+
+    tensors = {
+        transformers_name(name, model.config.gated): weight.detach().bfloat16().contiguous()
+        for name, weight in model.named_parameters()
+    }
+    tokenizer = CHECKPOINTS / "small_t5_tokenizer.json"
+    tasks.tokenizer.save(str(tokenizer))
+    c = model.config
+    record |= {
+        "command": "python -m scripts.checkpoints small_t5",
+        "what": "a T5 of 4.2 M parameters, pre-trained on film reviews and Shakespeare by scripts/pretrain_t5.py; 16 bits, transformers' names",
+        "config": {
+            "vocab_size": c.vocab_size,
+            "d_model": c.d_model,
+            "d_kv": c.d_head,
+            "num_heads": c.n_heads,
+            "num_layers": c.n_layers,
+            "num_decoder_layers": c.n_decoder_layers,
+            "d_ff": c.d_ff,
+            "feed_forward_proj": "gated-gelu" if c.gated else "relu",
+            "tie_word_embeddings": c.tied,
+            "dropout_rate": 0.0,
+            "pad_token_id": c.pad_id,
+            "eos_token_id": c.eos_id,
+            "decoder_start_token_id": c.pad_id,
+        },
+        "tokenizer": {"file": tokenizer.name, "sha256": sha256(tokenizer)},
+    }
+    write("small_t5", record, tensors)
+    return record
+
+
+def small_t5() -> dict:
+    """The T5 of notebooks 15 and 16: 3,300 steps, 44 minutes of one core; what was reached so far is written every 125 steps."""
+    from scripts.pretrain_t5 import pretrain
+
+    set_threads(1)
+    model, tasks, record = pretrain(save=write_small_t5)
+    return write_small_t5(model, tasks, record)
+
+
 MAKERS = {
     "minilm_rotten_tomatoes": minilm_rotten_tomatoes,
     "review_teacher_logits": review_teacher_logits,
     "review_student": review_student,
+    "small_t5": small_t5,
 }
 
 

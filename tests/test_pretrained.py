@@ -1,5 +1,6 @@
 """The two real models load quickly from the cache, and damage is answered with the command that mends it."""
 
+import json
 import shutil
 
 import pytest
@@ -10,7 +11,9 @@ from utils import data, pretrained
 
 def test_smollm2_is_converted_once_and_answers(monkeypatch):
     pretrained.smollm2_folder()
-    monkeypatch.setattr(pretrained, "_convert_smollm2", lambda folder: pytest.fail("converted again although it is in the cache"))
+    monkeypatch.setattr(
+        pretrained, "_convert_smollm2", lambda folder: pytest.fail("converted again although it is in the cache")
+    )
     tokenizer, model = pretrained.smollm2()
     assert (
         sum(p.numel() for p in model.parameters()) == 134_515_008
@@ -140,3 +143,32 @@ def test_checkpoints_carry_hashes(tmp_path, monkeypatch):
         pretrained.load_checkpoint("review_student")
     with pytest.raises(data.DataError, match="missing.*git checkout data/checkpoints"):
         pretrained.load_checkpoint("nonsense")
+
+
+def test_small_t5(tmp_path, monkeypatch):
+    """The course's T5 loads from a folder in transformers' format; its tokenizer round-trips; damage is named with the command that mends it."""
+    tokenizer, model = pretrained.small_t5()
+    assert 4e6 < sum(p.numel() for p in model.parameters()) < 5e6 and not model.training
+    assert model.config.vocab_size == len(tokenizer) == 3200
+    stored = pretrained.load_checkpoint("small_t5")
+    assert torch.equal(model.lm_head.weight, stored["lm_head.weight"]) and torch.equal(
+        model.shared.weight, stored["shared.weight"]
+    )
+    assert not torch.equal(model.lm_head.weight, model.shared.weight) and not model.config.scale_decoder_outputs
+    config = json.loads((pretrained.small_t5_folder() / "config.json").read_text())
+    assert config["tie_word_embeddings"] is False  # what transformers 4 reads, and AutoTrain with it
+    text = "Ms Vale said <extra_id_0> about naïve Kraków."
+    ids = tokenizer(text).input_ids
+    assert ids.count(3) == 1 and ids[-1] == tokenizer.eos_token_id == 1
+    assert (
+        tokenizer.decode(ids).replace("</s>", "").replace("<", " <").split() == text.split()
+    )  # a sentinel swallows the space before it
+    assert {p.suffix for p in pretrained.small_t5_folder().iterdir()} <= {".safetensors", ".json"}
+    shutil.copytree(pretrained.CHECKPOINTS, tmp_path / "checkpoints")
+    monkeypatch.setattr(pretrained, "CHECKPOINTS", tmp_path / "checkpoints")
+    (tmp_path / "checkpoints" / "small_t5_tokenizer.json").write_text("{}")
+    with pytest.raises(data.DataError, match="another hash.*git checkout data/checkpoints"):
+        pretrained.small_t5_folder()
+    (tmp_path / "checkpoints" / "small_t5_tokenizer.json").unlink()
+    with pytest.raises(data.DataError, match="cannot be read.*git checkout data/checkpoints"):
+        pretrained.small_t5_folder()

@@ -1,4 +1,4 @@
-"""Two real pretrained models that come by pip: MiniLM (a BERT encoder) and SmolLM2-135M-Instruct (a Llama decoder)."""
+"""Two real pretrained models that come by pip, MiniLM (a BERT encoder) and SmolLM2-135M-Instruct (a Llama decoder); and what this course trains."""
 
 from __future__ import annotations
 
@@ -224,3 +224,57 @@ def sentence_embeddings(texts: list[str], tokenizer, model, batch_size: int = 64
         for i, vector in zip(chosen, F.normalize(mean.float(), dim=-1), strict=True):
             vectors[i] = vector
     return torch.stack(vectors)
+
+
+def small_t5_folder() -> Path:
+    """Folder of the course's own T5 (4.2 M parameters, pre-trained by scripts/pretrain_t5.py) in transformers' format, with its tokenizer.
+
+    Raises DataError when data/checkpoints lacks the weights or the tokenizer, or they cannot be read.
+    """
+    path = CHECKPOINTS / "small_t5.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        digest, sizes, tokenizer = record["sha256"], record["config"], record["tokenizer"]
+        if sha256(CHECKPOINTS / tokenizer["file"]) != tokenizer["sha256"]:
+            raise ValueError(f"{tokenizer['file']} has another hash than {path.name} says")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"data/checkpoints/{path.name} or the tokenizer it names cannot be read ({error}); "
+            "get them back with: git checkout data/checkpoints"
+        ) from error
+
+    def fill(folder: Path) -> None:
+        import transformers
+
+        weights = load_checkpoint("small_t5")
+        model = transformers.T5ForConditionalGeneration(transformers.T5Config(**sizes))
+        model.lm_head.weight = torch.nn.Parameter(
+            weights["lm_head.weight"]
+        )  # transformers 5 ties it to the embedding at first
+        lacking = set(weights) ^ {name for name, _ in model.named_parameters()}
+        if lacking:
+            raise DataError(f"small_t5.safetensors does not fit its configuration: {', '.join(sorted(lacking)[:3])}")
+        model.load_state_dict(weights, strict=False)
+        model.config.tie_word_embeddings = False
+        model.save_pretrained(folder)
+        transformers.PreTrainedTokenizerFast(
+            tokenizer_file=str(CHECKPOINTS / tokenizer["file"]),
+            pad_token="<pad>",
+            eos_token="</s>",
+            unk_token="<unk>",
+            model_input_names=["input_ids", "attention_mask"],
+        ).save_pretrained(folder)
+
+    return _make_folder(f"small-t5-{digest[:12]}", fill)
+
+
+def small_t5(dtype: torch.dtype = torch.float32):
+    """(tokenizer, model): the course's own T5 as transformers' ``T5ForConditionalGeneration``, in evaluation mode; its head is not tied."""
+    import transformers
+
+    before = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()  # else it warns that T5's head is usually tied
+    try:
+        return _load("T5ForConditionalGeneration", small_t5_folder(), dtype)
+    finally:
+        transformers.utils.logging.set_verbosity(before)

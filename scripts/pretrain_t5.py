@@ -22,7 +22,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from torch.nn import functional as F
 
-from lessons.t5 import T5, T5Config
+from lessons.t5 import T5, T5Config, span_corruption
 from utils.data import reviews, shakespeare_plays
 
 VOCAB_SIZE, N_SENTINELS, N_HELD_OUT_PLAYS = 3200, 100, 2
@@ -79,24 +79,6 @@ def train_tokenizer(lines: list[str]) -> Tokenizer:
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", EOS)]
     )
     return tokenizer
-
-
-def cut(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
-    """``total`` cut at random into ``parts`` lengths of at least 1."""
-    cuts = np.sort(rng.choice(total - 1, parts - 1, replace=False)) + 1
-    return np.diff(np.concatenate(([0], cuts, [total])))
-
-
-def corrupt(ids: np.ndarray, rate: float, mean_length: float, rng: np.random.Generator) -> tuple[list[int], list[int]]:
-    """(source, target) of span corruption: hidden spans become sentinels, the target lists what they hid."""
-    hidden = max(1, round(len(ids) * rate))
-    spans = min(max(1, round(hidden / mean_length)), len(ids) - hidden)
-    source, target, at = [], [], 0
-    for i, (kept, gone) in enumerate(zip(cut(len(ids) - hidden, spans, rng), cut(hidden, spans, rng), strict=True)):
-        source += [*ids[at : at + kept], SENTINEL + i]
-        target += [SENTINEL + i, *ids[at + kept : at + kept + gone]]
-        at += kept + gone
-    return source, target
 
 
 def made_up_name(rng: np.random.Generator) -> str:
@@ -199,7 +181,7 @@ class Tasks:
 
     def fill(self, length: int, rng, documents) -> tuple[list[int], list[int]]:
         rate, mean_length = (0.15, 3.0) if documents is not None else CORRUPTION[rng.integers(len(CORRUPTION))]
-        return corrupt(self.passage(length, rng, documents), rate, mean_length, rng)
+        return span_corruption(self.passage(length, rng, documents), rate, mean_length, rng, SENTINEL)
 
     def batch(self, task: str, length: int, size: int, rng, documents=None) -> tuple[torch.Tensor, torch.Tensor]:
         """``size`` examples of one task: source (B, S) and target (B, T) ids, prefix first, end token last, padded on the right."""
@@ -211,7 +193,7 @@ class Tasks:
 
 
 def loss(model: T5, source: torch.Tensor, target: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-    """Cross-entropy of the target's tokens, padding left out."""
+    """Cross-entropy of the target's tokens, padding left out: notebook 15's, but with logits of the real tokens only, and in bf16 on a CPU."""
     with torch.autocast("cpu", torch.bfloat16, enabled=source.device.type == "cpu"):
         shifted = torch.cat((torch.zeros_like(target[:, :1]), target[:, :-1]), dim=1)
         mask = source != PAD
@@ -301,7 +283,7 @@ def optimizers(model: T5) -> list[torch.optim.Optimizer]:
     ]
 
 
-def pretrain(steps: int | None = None, report=print, save=None, every: int = 250) -> tuple[T5, Tasks, dict]:
+def pretrain(steps: int | None = None, report=print, save=None, every: int = 125) -> tuple[T5, Tasks, dict]:
     """(model, tasks, record). ``steps``: stop early, on the same schedule. ``save(model, tasks, record)`` runs at each validation."""
     s = SETTINGS
     torch.manual_seed(s["seed"])
