@@ -196,7 +196,7 @@ class T5(nn.Module):
 
 # %% ../notebooks/15_t5.ipynb #a2ace2e4
 def start_t5(model: T5) -> None:
-    """T5's starting weights, in place: embeddings N(0, 1), every matrix N(0, 1 / inputs), W_q smaller by the root of d_head."""
+    """T5's starting weights, in place: embeddings and an untied head N(0, 1), other matrices N(0, 1 / inputs), W_q smaller by the root of d_head."""
     c = model.config
     inputs = {"W_q": c.d_model * c.d_head, "W_o": c.n_heads * c.d_head, "down": c.d_ff}
     inputs |= dict.fromkeys(("W_k", "W_v", "up", "gate", "table"), c.d_model)

@@ -28,6 +28,13 @@ YEARS = {
     "test": (*range(1800, 1900),),
 }
 DAY_REMAINDERS = {"train": (0, 2, 3), "validation": (4,), "test": (1,)}  # of the day of the month divided by 5
+ONSETS = "b c d f g h j k l m n p r s t v w y z bl br ch cl cr dr fl fr gl gr kn kr kl pl pr qu sc sh sl sm sn sp st str sw th tr tw vl wh zh".split()
+VOWELS = "a a a e e e i i o o o u u y ai au ay ea ee ei eu ia ie io oa oe oo ou ue".split()
+CODAS = [
+    *[""] * 12,
+    *"b ck d ff g k l ll lm ls m mp n n nd ng nk ns nt p r r rd rk rl rm rn rt s s ss st t tch th tz v x z".split(),
+]
+SHARE_OPEN = 0.7  # of the made-up words of training, from the letters above instead of the part's own syllables
 SHARE_KNOWN = {
     "place": 0.35,
     "organisation": 0.2,
@@ -68,6 +75,33 @@ def _known(part: str) -> str:
     return part
 
 
+@lru_cache
+def held_out_words() -> frozenset[str]:
+    """Every word of the lists of validation and test: first names, heads, tails."""
+    names = _read("names.json")
+    lists = (words for part in ("validation", "test") for key, words in names[part].items() if key != "syllables")
+    return frozenset(word for words in lists for name in words for word in name.split())
+
+
+@lru_cache
+def common_words() -> tuple[str, ...]:
+    """The words in small letters of the training templates, three letters or more, each once."""
+    found = {word for text in templates("train") for word in re.findall(r"(?<![\w{])[a-z]{3,}(?![\w}])", text)}
+    return tuple(sorted(found))
+
+
+@lru_cache
+def held_out_stems() -> frozenset[str]:
+    """Every word that the syllables of validation and test can make."""
+    found = set()
+    for part in ("validation", "test"):
+        syllables = _read("names.json")[part]["syllables"]
+        for last in ("ending", "brand_ending", "first_ending"):
+            for middle in ("", *syllables["middle"]):
+                found |= {onset + middle + end for onset in syllables["onset"] for end in syllables[last]}
+    return frozenset(found)
+
+
 def templates(part: str) -> list[str]:
     """The templates of "train", "validation" or "test": sentences with slots such as {person} or {place2}. Raises ValueError, DataError."""
     return [row["text"] for row in _read("templates.jsonl") if row["part"] == _known(part)]
@@ -80,15 +114,42 @@ class Names:
         self.part, self.lists = _known(part), _read("names.json")[part]
         self.syllables = self.lists["syllables"]
 
+    def open_stem(self, rng: random.Random) -> str:
+        """A made-up word: any letters (Shreund, Vaiko) or pieces of two words (Marder); none that validation or test could make."""
+        while True:
+            if rng.random() < 0.4:
+                n = rng.choice((1, 2, 2, 2, 3))
+                word = "".join(rng.choice(ONSETS) + rng.choice(VOWELS) + rng.choice(CODAS) for _ in range(n))
+                if rng.random() < 0.15:
+                    word = word.lstrip("bcdfghjklmnpqrstvwxz")
+            else:
+                first, last = rng.choice(common_words()), rng.choice(common_words())
+                word = first[: rng.randint(2, 5)] + last[-rng.randint(2, 5) :]
+            word = word.capitalize()
+            if 2 < len(word) < 13 and word not in held_out_stems():
+                return word
+
+    def tail(self, kind: str, rng: random.Random) -> str:
+        """The last word of a name: one of the part's list, in training as often any word."""
+        if self.part == "train" and rng.random() < 0.5:
+            word = rng.choice(common_words()).capitalize()
+            if word not in held_out_words():
+                return word
+        return rng.choice(self.lists[kind])
+
     def stem(self, rng: random.Random, ending: str = "ending") -> str:
-        """A made-up word: Calton, Hutairin."""
+        """A made-up word: Calton, Hutairin; in training most often an open one."""
+        if self.part == "train" and rng.random() < SHARE_OPEN:
+            return self.open_stem(rng)
         middle = rng.choice(self.syllables["middle"]) if rng.random() < 0.35 else ""
         return rng.choice(self.syllables["onset"]) + middle + rng.choice(self.syllables[ending])
 
     def first_name(self, rng: random.Random) -> str:
         """A real first name three times in four, else a made-up one."""
-        if rng.random() < 0.75:
+        if rng.random() < (0.6 if self.part == "train" else 0.75):
             return rng.choice(self.lists["first_names"])
+        if self.part == "train" and rng.random() < SHARE_OPEN:
+            return self.open_stem(rng)
         return rng.choice(self.syllables["onset"]) + rng.choice(self.syllables["first_ending"])
 
     def person(self, rng: random.Random) -> str:
@@ -113,8 +174,8 @@ class Names:
         if chance < 0.70:
             return name
         if chance < 0.85:
-            return f"{name} {rng.choice(self.lists['place_tails'])}"
-        return f"{rng.choice(self.lists['place_heads'])} {name}"
+            return f"{name} {self.tail('place_tails', rng)}"
+        return f"{self.tail('place_heads', rng)} {name}"
 
     def organisation(self, rng: random.Random) -> str:
         """Bare (22 % of the made-up ones), with a tail (40 %), capitals (18 %), a head (12 %), two names (8 %)."""
@@ -124,12 +185,14 @@ class Names:
         if chance < 0.22:
             return name
         if chance < 0.62:
-            return f"{name} {rng.choice(self.lists['organisation_tails'])}"
+            return f"{name} {self.tail('organisation_tails', rng)}"
         if chance < 0.80:
             return "".join(rng.choice("ABCDEFGHIKLMNPRSTUW") for _ in range(rng.randint(3, 4)))
         if chance < 0.88:
             return f"{name} & {self.stem(rng)}"
         head = rng.choice(self.lists["organisation_heads"])
+        if self.part == "train" and rng.random() < 0.5:
+            head = f"{self.tail('organisation_tails', rng)} of"
         return f"{head} {rng.choice(self.lists['ministries']) if head == 'Ministry of' else name}"
 
     def product(self, rng: random.Random) -> str:
@@ -137,7 +200,7 @@ class Names:
         name, chance = self.stem(rng, "brand_ending" if rng.random() < 0.7 else "ending"), rng.random()
         if known := self.known("product", rng):
             return known
-        return name if chance < 0.45 else f"{name} {rng.choice(self.lists['product_tails'])}"
+        return name if chance < 0.45 else f"{name} {self.tail('product_tails', rng)}"
 
     def date(self, rng: random.Random) -> str:
         """3 March 1907, March 1907, 1907, Monday, 3 March, March 3, 1907, 1900s, March, or a named day or century."""

@@ -127,6 +127,96 @@ def log_prob(inputs=lambda c, a: [c.pad_id, *a], written=lambda c, a: [*a, c.eos
     return answer
 
 
+def nested(source, written, first, n):
+    spans = read(written, first, n)
+    return [spans.get(i, []) if is_sentinel(i, first, n) else i for i in source]
+
+
+def stops_at_repeat(answer, first, n):
+    spans, now = {}, None
+    for i in answer:
+        if is_sentinel(i, first, n):
+            if i in spans:
+                break
+            now = spans[i] = []
+        elif now is not None:
+            now.append(i)
+    return spans
+
+
+def forgets_empty(answer, first, n):
+    """What a defaultdict does: a mention with nothing behind it leaves no key."""
+    spans, now = {}, None
+    for i in answer:
+        if is_sentinel(i, first, n):
+            now = None if i in spans else i
+        elif now is not None:
+            spans.setdefault(now, []).append(i)
+    return spans
+
+
+def own_sentinels(source, written, first, n):
+    known = [i for i in source if is_sentinel(i, first, n)]
+    spans, now = {}, None
+    for i in written:
+        if i in known:
+            now = []
+            spans.setdefault(i, now)
+        elif now is not None:
+            now.append(i)
+    return [j for i in source for j in (spans.get(i, []) if i in known else [i])]
+
+
+def neighbours(source, written, first, n):
+    spans, out = read(written, first, n), []
+    for before, i in zip([None, *source], source, strict=False):
+        if not is_sentinel(i, first, n):
+            out.append(i)
+        elif before is None or not is_sentinel(before, first, n):
+            out += spans.get(i, [])
+    return out
+
+
+def looks_first(source, written, first, n):
+    return rebuild()(source, written, first, n) if written[0] else []
+
+
+def float_start(labels, start, pad):
+    out = torch.cat([torch.ones(len(labels), 1) * start, labels[:, :-1]], dim=1)
+    return out.masked_fill(out == -100, pad)
+
+
+def appends(model, source, words):
+    inputs = [model.config.pad_id, *words]
+    words.append(model.config.eos_id)
+    row = model(source[None], torch.tensor([inputs]))[0].log_softmax(-1)
+    return row[torch.arange(len(words)), words].sum()
+
+
+def zeroes_source(model, source, words):
+    out = log_prob()(model, source, words)
+    source.zero_()
+    return out
+
+
+def over(dim):
+    def answer(model, source, words):
+        row = model(source[None], torch.tensor([[model.config.pad_id, *words]])).log_softmax(dim)[0]
+        return row[torch.arange(len(row)), [*words, model.config.eos_id]].sum()
+
+    return answer
+
+
+def greedy(model, source, words):
+    return model(source[None], torch.tensor([[model.config.pad_id, *words]]))[0].log_softmax(-1).amax(-1).sum()
+
+
+def one_at_a_time(model, source, words):
+    c = model.config
+    pairs = zip([c.pad_id, *words], [*words, c.eos_id], strict=True)
+    return sum(model(source[None], torch.tensor([[i]]))[0, 0].log_softmax(-1)[j] for i, j in pairs)
+
+
 def no_batch(model, source, words):
     return model(source, torch.tensor(words)).sum().item()
 
@@ -148,6 +238,15 @@ PLANTED = {
         (inclusive, "both ends counted"),
         (lambda s, w, first, n: rebuild()(s, w, 50, 10), "with other sentinels"),
         (in_place, "changed the lists"),
+        (lambda s, w, first, n: rebuild()(s, w, first, n + 1), "and no others"),
+        (lambda s, w, first, n: list(s), "came back as it was"),
+        (nested, "a list stands inside the list"),
+        (rebuild(stops_at_repeat), "read on behind it"),
+        (rebuild(forgets_empty), "even where nothing follows it"),
+        (neighbours, "another gap next to it"),
+        (looks_first, "raised IndexError"),
+        (lambda s, w, first, n: rebuild()(s, w, first, n) if w else s, "without any token"),
+        (own_sentinels, "that the source does not have"),
         (lambda s, w, first, n: s[::-1], "expected ["),
         (lambda s, w, first, n: str(s), "a list of ids"),
     ],
@@ -164,6 +263,10 @@ PLANTED = {
         (lambda labels, start, pad: labels[:, :-1].masked_fill(labels[:, :-1] == -100, pad), "one place too few"),
         (lambda labels, start, pad: moved(labels, start, pad)[:1], "has shape"),
         (changes_labels, "changed the labels"),
+        (float_start, "these are floats"),
+        (lambda labels, start, pad: moved(labels, 0, 0), "are both 0"),
+        (lambda labels, start, pad: moved(labels, pad, start), "changed places"),
+        (lambda labels, start, pad: moved(labels, start, 4), "another start_id and pad_id"),
         (mask_before, "after the labels have moved"),
         (lambda labels, start, pad: moved(labels, start, pad).clamp(max=30), "expected the first row"),
         (lambda labels, start, pad: moved(labels, start, pad).clamp(max=34), "expected the first row"),
@@ -172,6 +275,17 @@ PLANTED = {
     "15.3": [
         (log_prob(finish=lambda steps: sum(steps) / len(steps)), "this is the mean"),
         (log_prob(finish=lambda steps: -sum(steps)), "the sign"),
+        (appends, "changed the answer"),
+        (zeroes_source, "changed the source"),
+        (log_prob(finish=lambda steps: -sum(steps) / len(steps)), "cross_entropy gives the loss"),
+        (log_prob(finish=lambda steps: sum(steps) / max(1, len(steps) - 1)), "divide by nothing"),
+        (over(1), "over the places of the text"),
+        (over(0), "certainty"),
+        (greedy, "the largest log-probabilities"),
+        (log_prob(finish=lambda steps: steps[-1]), "only the last token"),
+        (log_prob(written=lambda c, a: [c.pad_id, *a]), "compared with what was read"),
+        (log_prob(inputs=lambda c, a: [0, *a], written=lambda c, a: [*a, 1]), "not 0 and 1 here"),
+        (one_at_a_time, "all that comes before"),
         (log_prob(written=lambda c, a: a), "the end token is not counted"),
         (log_prob(finish=lambda steps: steps[0]), "only the first token"),
         (log_prob(finish=lambda steps: float(np.exp(sum(steps)))), "this is the probability"),
@@ -209,6 +323,11 @@ def inputs_by_loop(labels, start, pad):
     return rows
 
 
+def in_eval(model, source, words):
+    device = next(model.eval().parameters()).device
+    return log_prob()(model, source.to(device), words)
+
+
 def step_by_step(model, source, words):
     total, config = torch.zeros((), dtype=torch.float64), model.config
     for n, word in enumerate([*words, config.eos_id]):
@@ -220,5 +339,5 @@ def step_by_step(model, source, words):
 RIGHT = {
     "15.1": [rebuild(), by_string, lambda *a: tuple(rebuild()(*a)), lambda *a: torch.tensor(rebuild()(*a))],
     "15.2": [moved, inputs_by_loop, lambda *a: moved(*a).numpy(), lambda *a: moved(*a).int()],
-    "15.3": [log_prob(), step_by_step, lambda *a: np.float32(log_prob()(*a))],
+    "15.3": [log_prob(), in_eval, step_by_step, lambda *a: np.float32(log_prob()(*a))],
 }
