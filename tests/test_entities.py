@@ -79,6 +79,21 @@ def test_many_names():
     assert stems * len(s["first_names"]) > 1e6
 
 
+def test_open_names():
+    """Most made-up words of training have any letters, and none is a word that validation or test could make."""
+    rng, names = random.Random(2), Names("train")
+    drawn = [names.stem(rng) for _ in range(3000)]
+    s = names.syllables
+    own = {a + m + e for a in s["onset"] for m in ("", *s["middle"]) for e in s["ending"]}
+    assert 0.6 < sum(word not in own for word in drawn) / len(drawn) < 0.8
+    assert not set(drawn) & entities.held_out_stems()
+    tails = {names.tail("organisation_tails", rng) for _ in range(3000)}
+    drawn = tails - set(names.lists["organisation_tails"])
+    assert len(drawn) > 500 and not drawn & entities.held_out_words()
+    other = Names("test")
+    assert {other.tail("place_tails", rng) for _ in range(300)} <= set(other.lists["place_tails"])
+
+
 def test_fill():
     """Labels fit words; what follows a slot without a space joins the name; "a" becomes "an" where the name asks for it."""
     names = Names("train")
