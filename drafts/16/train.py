@@ -1,4 +1,4 @@
-import os, sys, time, json, argparse, random, re
+import os, sys, time; import os, sys, time, json, argparse, random, re
 if os.environ.get("PRIO"): open("/proc/self/autogroup", "w").write(os.environ["PRIO"])
 import numpy as np, torch
 torch.set_num_threads(1)
@@ -56,6 +56,16 @@ def pad(rows):
     for i, row in enumerate(rows): out[i, :len(row)] = row
     return torch.from_numpy(out)
 VAL = make_sentences("validation", "validation", 3, 5); KNOWN = make_sentences("train", "validation", 1, 5); KNOWN = random.Random(3).sample(KNOWN, 300)
+DIAG = {"train": random.Random(4).sample(make_sentences("train","train",1,6),200), "known": KNOWN[:200], "newwording": random.Random(4).sample(make_sentences("validation","train",3,6),200), "val": random.Random(4).sample(VAL, 200)}
+@torch.no_grad()
+def forced(data):
+    """Label accuracy with right labels before: all, and of entity words"""
+    m.eval(); hit=[]; ent=[]
+    for k in range(0,len(data),64):
+        part=data[k:k+64]; P=[enc(s) for s in part]; src=pad([ids(x) for x,_ in P]); tgt=pad([ids(y) for _,y in P])
+        lg=m(input_ids=src,attention_mask=(src!=0).long(),decoder_input_ids=torch.cat((torch.zeros_like(tgt[:,:1]),tgt[:,:-1]),1),use_cache=False).logits.argmax(-1)
+        lab=(tgt>=3200); hit.append((lg==tgt)[lab]); o=lab&(tgt!=lab_ids[0]); ent.append((lg==tgt)[o])
+    m.train(); return round(torch.cat(hit).float().mean().item(),3), round(torch.cat(ent).float().mean().item(),3)
 lab_ids = torch.tensor([tok.convert_tokens_to_ids(l) for l in LABELS])
 @torch.no_grad()
 def predict(data, B=64):
@@ -101,7 +111,7 @@ while (el := time.process_time() - t0) < TT:
     loss.backward(); torch.nn.utils.clip_grad_norm_(m.parameters(), 1.0)
     for o in opts: o.step()
     step += 1; run.append(loss.item())
-    if time.process_time() - t0 > nxt: nxt += 120; print(a.form, step, f"{time.process_time()-t0:.0f}s loss {np.mean(run[-50:]):.4f}", "val", score(VAL)[:4], flush=True)
+    if time.process_time() - t0 > nxt: nxt += 240; t1=time.process_time(); print(a.form, step, f"{t1-t0:.0f}s loss {np.mean(run[-50:]):.4f}", {k: (*score(d)[:3:2], forced(d)) for k, d in DIAG.items()}, flush=True); t0 += time.process_time()-t1
 for n, d in (("known", KNOWN), ("val", VAL), ("hand", annotated_sentences())): 
     res = score(d); print("END", vars(a), n, res[:4], flush=True)
     if n == "val" and a.errors:
