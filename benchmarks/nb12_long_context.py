@@ -1,9 +1,9 @@
 """Perplexity of SmolLM2 against length, inside and beyond its trained window of 8,192 tokens, for six ways to scale RoPE (notebook 12).
 
 ``python -m benchmarks.nb12_long_context`` writes its results after every run (about 25 minutes on one core); runs already
-there are kept. Text: the opening of a play by Shakespeare; PLAYS takes more. The model reads a text once (bf16), and each token's loss is kept
-by position, so the loss at position t is that of a context of t tokens. "dynamic" chooses its frequencies by the length: it reads the text again
-at each length. ``--smoke`` reads some hundred tokens in every way, in seconds, and writes nothing.
+there are kept. Text: the opening of a play by Shakespeare; PLAYS takes more. The model reads a text once (bf16 where that is
+fast), and each token's loss is kept by position, so the loss at position t is that of a context of t tokens. "dynamic" chooses its frequencies by
+the length: it reads the text again at each length. ``--smoke`` reads some hundred tokens in every way, in seconds, and writes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from lessons.rope import Rotary
 from utils import ROOT
 from utils.data import shakespeare_plays
-from utils.pretrained import smollm2
+from utils.pretrained import fast_dtype, smollm2
 from utils.training import set_threads
 
 RESULTS = ROOT / "benchmarks" / "results" / "nb12_long_context.json"
@@ -51,12 +51,12 @@ def main(smoke: bool = False) -> None:
     """Run what is missing from the results, one run a play, kind and length."""
     text, dynamic_lengths = (256, (128, 192, 256)) if smoke else (LENGTH, DYNAMIC_LENGTHS)
     set_threads(1)
-    tokenizer, model = smollm2(torch.bfloat16)
+    tokenizer, model = smollm2(fast_dtype())
     config = model.config
     record = json.loads(RESULTS.read_text()) if RESULTS.exists() and not smoke else {"runs": []}
     record |= {
         "command": "python -m benchmarks.nb12_long_context",
-        "settings": {"window": WINDOW, "scale": SCALE, "length": text, "bin": BIN, "dtype": "bfloat16"},
+        "settings": {"window": WINDOW, "scale": SCALE, "length": text, "bin": BIN, "dtype": str(fast_dtype()).removeprefix("torch.")},
         "versions": {p: version(p) for p in ("torch", "transformers")},
         "machine": f"{platform.machine()}, 1 thread",
     }

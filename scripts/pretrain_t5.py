@@ -9,7 +9,7 @@ Text-to-text, five tasks, each named by a prefix (notebook 15, section 6):
 - ``sentiment:`` beginning and end of a review -> positive or negative.
 
 Text: IMDB's training part (25 MB) and 35 of Shakespeare's plays (4.5 MB). Never seen: IMDB's test part, a sixth of tenth 7 (validation), two plays,
-the labels of tenth 7. Muon for the matrices (Jordan et al. 2024; torch.optim.Muon), AdamW for the rest; bf16 where the CPU has it.
+the labels of tenth 7. Muon for the matrices (Jordan et al. 2024; scripts/muon.py), AdamW for the rest; bf16 where the CPU has it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from torch.nn import functional as F
 
 from lessons.t5 import T5, T5Config, span_corruption
+from scripts.muon import Muon
 from utils.data import reviews, shakespeare_plays
+from utils.pretrained import fast_dtype
 
 VOCAB_SIZE, N_SENTINELS, N_HELD_OUT_PLAYS = 3200, 100, 2
 LABELS = ("<same>", "<new>", "<aa>", "<Aa>", "<AA>")
@@ -193,8 +195,8 @@ class Tasks:
 
 
 def loss(model: T5, source: torch.Tensor, target: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-    """Cross-entropy of the target's tokens, padding left out: notebook 15's, but with logits of the real tokens only, and in bf16 on a CPU."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=source.device.type == "cpu"):
+    """Cross-entropy of the target's tokens, padding left out: notebook 15's, but logits of the real tokens alone, and in bf16 where that is fast."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_dtype() == torch.bfloat16):
         shifted = torch.cat((torch.zeros_like(target[:, :1]), target[:, :-1]), dim=1)
         mask = source != PAD
         hidden = model.decode(shifted, model.encode(source, mask), mask)
@@ -276,9 +278,7 @@ def optimizers(model: T5) -> list[torch.optim.Optimizer]:
         {"params": matching, "lr": SETTINGS["matching_rate"]},
     ]
     return [
-        torch.optim.Muon(
-            matrices, lr=SETTINGS["muon_rate"], weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"
-        ),
+        Muon(matrices, lr=SETTINGS["muon_rate"], weight_decay=0.05),
         torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 

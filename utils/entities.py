@@ -145,7 +145,7 @@ class Names:
         return rng.choice(self.syllables["onset"]) + middle + rng.choice(self.syllables[ending])
 
     def first_name(self, rng: random.Random) -> str:
-        """A real first name three times in four, else a made-up one."""
+        """A real first name three times in four (in training three in five), else a made-up one."""
         if rng.random() < (0.6 if self.part == "train" else 0.75):
             return rng.choice(self.lists["first_names"])
         if self.part == "train" and rng.random() < SHARE_OPEN:
