@@ -99,3 +99,17 @@ def test_weights_are_loaded_with_their_first_record(tmp_path, monkeypatch):
     checkpoints.save_file({"a": torch.zeros(2).half()}, tmp_path / "tiny.safetensors")
     with pytest.raises(DataError, match="not the file whose hash"):
         load_checkpoint("tiny")
+
+
+def test_8_bit_differences():
+    """Codes and a scale a row give the change back within half a step; a vector as it is; codes without scales are refused."""
+    torch.manual_seed(0)
+    model = torch.nn.Linear(40, 30)
+    before, change = model.weight.detach().clone(), torch.randn(30, 40)
+    scales = (change.abs().amax(dim=1, keepdim=True) / 127).half().float()
+    codes = (change / scales).round().to(torch.int8)
+    bias = model.bias.detach().clone()
+    add_differences(model, {"weight.codes": codes.float(), "weight.scales": scales, "bias": torch.ones(30)})
+    assert ((model.weight - before - change).abs() <= 0.51 * scales).all() and torch.allclose(model.bias, bias + 1)
+    with pytest.raises(KeyError):
+        add_differences(model, {"weight.codes": codes.float()})

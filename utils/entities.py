@@ -112,7 +112,8 @@ class Names:
 
     def __init__(self, part: str):
         self.part, self.lists = _known(part), _read("names.json")[part]
-        self.syllables = self.lists["syllables"]
+        self.syllables, self.years = self.lists["syllables"], YEARS[part]
+        self.days = [day for day in range(1, 32) if day % 5 in DAY_REMAINDERS[part]]
 
     def open_stem(self, rng: random.Random) -> str:
         """A made-up word: any letters (Shreund, Vaiko) or pieces of two words (Marder); none that validation or test could make."""
@@ -204,8 +205,8 @@ class Names:
 
     def date(self, rng: random.Random) -> str:
         """3 March 1907, March 1907, 1907, Monday, 3 March, March 3, 1907, 1900s, March, or a named day or century."""
-        year = rng.choice(YEARS[self.part])
-        day = rng.choice([d for d in range(1, 32) if d % 5 in DAY_REMAINDERS[self.part]])
+        year = rng.choice(self.years)
+        day = rng.choice(self.days)
         month = rng.choice(MONTHS)
         forms = {
             f"{day} {month} {year}": 22,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -191,12 +192,17 @@ def load_checkpoint(name: str) -> dict[str, torch.Tensor]:
 def add_differences(model, stored: dict[str, torch.Tensor]):
     """Add stored differences to a model's weights, in place; returns the model. scripts/checkpoints.py packs them.
 
-    A matrix (out, in) may be stored as two thin factors, NAME.left (out, rank) and NAME.right (rank, in). Raises KeyError for a name that the
-    model lacks, or a factor alone.
+    A matrix (out, in) may be stored as two thin factors, NAME.left (out, rank) and NAME.right (rank, in), or as 8-bit codes, NAME.codes
+    (out, in), with a scale a row, NAME.scales (out, 1). Raises KeyError for a name that the model lacks, or for half of a pair.
     """
     weights = model.state_dict()  # the model's own tensors
-    for stem in {name.removesuffix(".left").removesuffix(".right") for name in stored}:
-        weights[stem] += stored[stem] if stem in stored else stored[f"{stem}.left"] @ stored[f"{stem}.right"]
+    for stem in {re.sub(r"\.(left|right|codes|scales)$", "", name) for name in stored}:
+        if stem in stored:
+            weights[stem] += stored[stem]
+        elif f"{stem}.codes" in stored:
+            weights[stem] += stored[f"{stem}.codes"] * stored[f"{stem}.scales"]
+        else:
+            weights[stem] += stored[f"{stem}.left"] @ stored[f"{stem}.right"]
     return model
 
 
