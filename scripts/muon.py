@@ -1,6 +1,7 @@
 """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) that also runs fast on a CPU without 16-bit arithmetic.
 
-``torch.optim.Muon`` orthogonalises in bfloat16 always: forty times slower on such a CPU. This one takes ``fast_dtype()``; all else is as there.
+``torch.optim.Muon`` orthogonalises in bfloat16 always; on such a CPU that took 5.5 s a step of the small T5 instead of 0.3.
+This one takes ``fast_dtype()``; all else is as there.
 """
 
 from __future__ import annotations

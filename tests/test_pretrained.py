@@ -172,3 +172,11 @@ def test_small_t5(tmp_path, monkeypatch):
     (tmp_path / "checkpoints" / "small_t5_tokenizer.json").unlink()
     with pytest.raises(data.DataError, match="cannot be read.*git checkout data/checkpoints"):
         pretrained.small_t5_folder()
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [((1.0, 40.0), torch.float32), ((1.0, 0.5), torch.bfloat16), ((1.0, 1.0), torch.bfloat16)])
+def test_fast_dtype_goes_by_the_clock(monkeypatch, seconds, wanted):
+    """float32 and bfloat16 take the given seconds for each product; what is faster is chosen, the smaller type where they are level."""
+    ticks = iter(t for duration in seconds for _ in range(4) for t in (0.0, duration))
+    monkeypatch.setattr(pretrained.time, "perf_counter", lambda: next(ticks))
+    assert pretrained.fast_dtype.__wrapped__() == wanted
