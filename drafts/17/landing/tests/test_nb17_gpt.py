@@ -1,0 +1,188 @@
+"""Notebook 17's GPT against transformers and plain code: sizes, caches, padding, sampling, beams, leaks."""
+
+import math
+
+import pytest
+import torch
+import transformers
+from torch.nn import functional as F
+
+from lessons.gpt import GPT, GPTConfig, beam_search, draw, generate, influence, load_gpt2, min_p, reach, top_k, top_p
+
+V = 31
+
+
+def pair(seed=0, **changes):
+    torch.manual_seed(seed)
+    settings = dict(vocab_size=V, n_positions=40, n_embd=24, n_head=3, n_layer=2, eos_token_id=V - 1, bos_token_id=V - 1, pad_token_id=0)
+    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**settings | changes)).eval()
+    with torch.no_grad():
+        for p in theirs.parameters():
+            p.mul_(6).add_(0.05 * torch.randn_like(p))
+    return theirs
+
+
+@pytest.fixture(scope="module")
+def both():
+    theirs = pair()
+    return load_gpt2(GPT(GPTConfig(V, 40, 24, 3, 2)), theirs).eval(), theirs
+
+
+def test_odd_sizes():
+    """d_ff of its own; one head; one layer."""
+    theirs = pair(1, n_embd=22, n_head=1, n_layer=1, n_inner=37)
+    ours = load_gpt2(GPT(GPTConfig(V, 40, 22, 1, 1, d_ff=37)), theirs).eval()
+    tokens = torch.randint(0, V, (3, 40))
+    torch.testing.assert_close(ours(tokens), theirs(tokens).logits)
+
+
+@pytest.mark.parametrize("change", [{"n_layer": 3}, {"n_inner": 50}, {"activation_function": "gelu"}, {"n_positions": 41}, {"vocab_size": 32}])
+def test_wrong_model(change):
+    with pytest.raises(ValueError, match="in theirs, ours has"):
+        load_gpt2(GPT(GPTConfig(V, 40, 24, 3, 2)), pair(0, **change))
+
+
+def test_gradients(both):
+    ours, theirs = both
+    tokens = torch.randint(0, V, (2, 9))
+    F.cross_entropy(ours(tokens)[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).backward()
+    theirs(tokens, labels=tokens).loss.backward()
+    torch.testing.assert_close(ours.embedding.weight.grad, theirs.transformer.wte.weight.grad)
+    torch.testing.assert_close(ours.positions.weight.grad, theirs.transformer.wpe.weight.grad)
+    torch.testing.assert_close(ours.blocks[0].norm1.bias.grad, theirs.transformer.h[0].ln_1.bias.grad)
+
+
+def test_cache_with_padding(both):
+    """Padded on the left, in pieces, with a cache: each text as if alone."""
+    ours, _ = both
+    lengths = (3, 8, 5)
+    texts = [torch.randint(1, V, (1, n)) for n in lengths]
+    tokens = torch.cat([F.pad(text, (8 - n, 0)) for text, n in zip(texts, lengths, strict=True)])
+    mask = torch.arange(8) >= 8 - torch.tensor(lengths)[:, None]
+    caches, pieces, at = ours.new_caches(), [], 0
+    for part in tokens.split((5, 1, 2), dim=1):
+        at += part.shape[1]
+        pieces.append(ours(part, mask[:, :at], caches))
+    for row, text, n in zip(torch.cat(pieces, dim=1), texts, lengths, strict=True):
+        torch.testing.assert_close(row[8 - n :], ours(text)[0])
+    assert all(torch.isfinite(piece).all() for piece in pieces)
+
+
+def test_errors(both):
+    ours, _ = both
+    with pytest.raises(ValueError, match="41 tokens, but there are positions for 40"):
+        ours(torch.zeros(1, 41, dtype=torch.long))
+    caches = ours.new_caches()
+    ours(torch.zeros(1, 39, dtype=torch.long), caches=caches)
+    with pytest.raises(ValueError, match="cut the text from the left"):
+        ours(torch.zeros(1, 2, dtype=torch.long), caches=caches)
+    with pytest.raises(ValueError, match="a column for each token so far"):
+        reach(torch.zeros(2, 3, dtype=torch.long), 2, torch.ones(2, 3, dtype=torch.bool))
+    logits = torch.zeros(1, 5)
+    for call, message in (
+        (lambda: top_k(logits, 0), "k must be at least 1"),
+        (lambda: top_p(logits, 0.0), "p must be above 0"),
+        (lambda: top_p(logits, 1.1), "p must be above 0"),
+        (lambda: min_p(logits, -0.1), "share must be between"),
+        (lambda: draw(logits, -1.0), "temperature must be 0 or more"),
+        (lambda: generate(ours, torch.zeros(1, 2, dtype=torch.long), 0), "max_new must be at least 1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_start():
+    """ln V within two per cent; what writes into the residual stream is smaller; norms and biases as they should be."""
+    for vocabulary, layers in ((500, 2), (8000, 12)):
+        torch.manual_seed(0)
+        model = GPT(GPTConfig(vocabulary, 32, 64, 4, layers))
+        tokens = torch.randint(0, vocabulary, (8, 32))
+        loss = F.cross_entropy(model(tokens)[:, :-1].flatten(0, 1), tokens[:, 1:].flatten()).item()
+        assert abs(loss / math.log(vocabulary) - 1) < 0.02
+        assert abs(model.blocks[0].down.weight.std().item() * math.sqrt(2 * layers) / 0.02 - 1) < 0.05
+        assert abs(model.blocks[0].up.weight.std().item() / 0.02 - 1) < 0.05
+        assert not model.blocks[0].up.bias.any() and (model.norm.weight == 1).all()
+
+
+def test_no_leak(both):
+    ours, _ = both
+    seen = influence(ours, torch.randint(1, V, (1, 6)))
+    assert not seen.triu(1).any() and (seen[torch.ones(6, 6).tril().bool()] > 0).all()
+    assert not ours.embedding._forward_hooks
+
+
+def test_rules_against_the_library():
+    """Flat, peaked and tied distributions; settings at their ends."""
+    torch.manual_seed(0)
+    for logits in (torch.randn(200, V), 5 * torch.randn(200, V), torch.randint(0, 4, (200, V)).float()):
+        for k in (1, 7, V, V + 5):
+            assert torch.equal(top_k(logits, k), transformers.TopKLogitsWarper(k)(None, logits.clone()))
+        for share in (0.0, 0.05, 0.5, 1.0):
+            assert torch.equal(min_p(logits, share), transformers.MinPLogitsWarper(share)(None, logits.clone()))
+    for logits in (torch.randn(200, V), 5 * torch.randn(200, V)):
+        for p in (0.05, 0.5, 0.9, 0.999):
+            assert torch.equal(top_p(logits, p), transformers.TopPLogitsWarper(p)(None, logits.clone()))
+    assert torch.equal(top_p(logits, 1.0), logits) or torch.isfinite(top_p(logits, 1.0)).float().mean() > 0.9
+    assert torch.isfinite(top_p(logits, 1e-9)).sum(dim=-1).eq(1).all()
+
+
+def test_draws(both):
+    """Seeds repeat; the end token ends a row and padding follows."""
+    ours, theirs = both
+    tokens = torch.randint(1, V - 1, (40, 4))
+    first, again = (generate(ours, tokens, 25, 1.0, lambda x: top_k(x, 9), generator=torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(first, again) and first.shape == (40, 25)
+    assert not torch.equal(first, generate(ours, tokens, 25, 1.0, lambda x: top_k(x, 9), generator=torch.Generator().manual_seed(4)))
+    ended = generate(ours, tokens, 30, 1.5, eos_id=V - 1, generator=torch.Generator().manual_seed(0))
+    rows = [row.tolist() for row in ended if (row == V - 1).any()]
+    assert rows and all(set(row[row.index(V - 1) + 1 :]) <= {0} for row in rows)
+
+
+def test_greedy_with_padding(both):
+    ours, theirs = both
+    mask = torch.ones(4, 6, dtype=torch.bool)
+    mask[0, :3], mask[2, :5] = False, False
+    tokens = torch.randint(1, V - 1, (4, 6))
+    want = theirs.generate(tokens, attention_mask=mask.long(), max_new_tokens=15, do_sample=False)[:, 6:]
+    got = generate(ours, tokens, 15, mask=mask, eos_id=V - 1)
+    assert torch.equal(got, want[:, : got.shape[1]])
+
+
+@pytest.mark.parametrize("n_beams", [2, 5])
+def test_beams(both, n_beams):
+    ours, theirs = both
+    for seed in range(15):
+        prompt = torch.randint(1, V - 1, (1, 4), generator=torch.Generator().manual_seed(100 + seed))
+        for penalty in (0.0, 1.0):
+            out = theirs.generate(
+                prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=8, num_beams=n_beams, do_sample=False,
+                length_penalty=penalty, return_dict_in_generate=True, output_scores=True,
+            )  # fmt: skip
+            text, score = beam_search(ours, prompt, 8, n_beams, V - 1, penalty)
+            assert [*text, V - 1][: out.sequences.shape[1] - 4] == out.sequences[0, 4:].tolist()
+            assert abs(score - out.sequences_scores.item()) < 1e-4
+
+
+def test_a_wide_beam_finds_the_best(both):
+    """With as many beams as there are beginnings, the search is exhaustive: no text is likelier."""
+    torch.manual_seed(5)
+    small = GPT(GPTConfig(5, 8, 8, 1, 1)).eval()
+    with torch.no_grad():
+        for p in small.parameters():
+            p.mul_(8).add_(0.1 * torch.randn_like(p))
+    prompt = torch.tensor([[1, 2]])
+    best = {}
+
+    def grow(text, total):
+        logprobs = small(torch.tensor([[1, 2, *text]]))[0, -1].log_softmax(dim=-1).tolist()
+        for token, value in enumerate(logprobs):
+            if token == 4:
+                best[text] = total + value
+            elif len(text) == 2:
+                best[(*text, token)] = total + value
+            else:
+                grow((*text, token), total + value)
+
+    grow((), 0.0)
+    text, score = beam_search(small, prompt, 3, 64, 4, 0.0)
+    assert score == pytest.approx(max(best.values()), abs=1e-4) and best[text] == pytest.approx(score, abs=1e-4)
