@@ -7,6 +7,7 @@ weights ship, this becomes a third stage of ``scripts/entity_t5.train``, with th
 import gzip
 import json
 import sys
+import time
 
 import torch
 from safetensors.torch import save_file
@@ -30,16 +31,19 @@ steps, rate = int(sys.argv[1]), float(sys.argv[2])
 tokenizer, theirs, model = e.start_model()
 add_differences(theirs, load_checkpoint("entity_t5"))
 model = load_t5(model, theirs)
-batches, some, losses, record = e.Batches(tokenizer, 1), e.exams(), [], {"steps": steps, "rate": rate, "curve": []}
-batches.examples.widen()
+batches, some, losses, record = e.Batches(tokenizer, 1), e.exams(), [], {"steps": steps, "rate": rate, "sentences": 0, "curve": []}
+began = time.process_time()
+batches.examples.widen(e.SETTINGS["plain"])
 
 
 def after_step(n: int, value: float) -> None:
     losses.append(value)
+    record["sentences"] += n
+    record["cpu_seconds"] = round(time.process_time() - began)
     if len(losses) % 200 == 0 or len(losses) == steps:
         e.put_back(theirs, model)
         found = {name: round(e.strict_f1(theirs, tokenizer, s), 4) for name, s in some.items()}
-        record["curve"].append({"step": len(losses), "loss": round(sum(losses[-200:]) / len(losses[-200:]), 4), "f1": found})
+        record["curve"].append({"step": len(losses), "sentences": record["sentences"], "loss": round(sum(losses[-200:]) / len(losses[-200:]), 4), "f1": found})
         print(record["curve"][-1], flush=True)
         tensors = {name: p.detach().clone().contiguous() for name, p in theirs.named_parameters()}
         save_file(tensors, ROOT / "data/cache/entity_t5_next.safetensors")

@@ -6,7 +6,9 @@ Three parts, each needs the one before:
 - ``python -m scripts.entity_t5 label``: it labels sentences of IMDB's training reviews; those of which it is sure -> data/cache/real_entities.jsonl;
 - ``python -m scripts.checkpoints entity_t5``: the T5 learns from both.
 
-``python -m scripts.entity_t5 answers`` writes what the tagger finds in the sentences of notebook 16 (benchmarks/results/nb16_tagger.json).
+``python -m scripts.entity_t5 control`` trains the tagger once more, from random weights: what is MiniLM's pre-training worth?
+
+``python -m scripts.entity_t5 answers`` writes what both find in the sentences of notebook 16 (benchmarks/results/nb16_tagger.json).
 
 What it never sees: templates and names of validation and test; the 130 annotated sentences, the articles and plays that some of them
 come from, and IMDB's test part.
@@ -22,6 +24,7 @@ import sys
 import time
 from datetime import date
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -46,7 +49,11 @@ from utils.entities import (
 )
 from utils.pretrained import minilm_folder, small_t5
 
-RUN, REAL = ROOT / "data" / "cache" / "tagger", ROOT / "data" / "cache" / "real_entities.jsonl"
+RUN, CONTROL, REAL = (
+    ROOT / "data" / "cache" / "tagger",
+    ROOT / "data" / "cache" / "tagger_control",
+    ROOT / "data" / "cache" / "real_entities.jsonl",
+)
 ANSWERS = ROOT / "benchmarks" / "results" / "nb16_tagger.json"
 SETTINGS = {
     "seed": 0,
@@ -55,6 +62,9 @@ SETTINGS = {
     "warm_up": 50,
     "decay": 0.7,  # the last part of the second stage's steps
     "rate": 2e-3,
+    "third_steps": 1700,  # once more, from a lower rate that falls from the first step on
+    "third_rate": 1e-3,
+    "plain": 0.5,  # third stage: the share of first names and tails that tell nothing of their type
     "tokens_a_batch": 5500,  # sources and targets together, about
     "share_real": 0.4,  # of the sentences of the second stage; the rest are filled templates
     "share_with_entities": 0.85,  # of the real sentences
@@ -71,31 +81,48 @@ def write_lines(path, rows: list[dict]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def train_tagger() -> None:
+def random_minilm() -> Path:
+    """A folder with MiniLM's architecture and tokenizer, and random weights."""
+    import transformers
+
+    torch.manual_seed(SETTINGS["seed"])
+    folder = CONTROL / "start"
+    model = transformers.BertModel(transformers.BertConfig.from_pretrained(minilm_folder(), local_files_only=True))
+    model.save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(minilm_folder(), local_files_only=True).save_pretrained(folder)
+    return folder
+
+
+def train_control() -> None:
+    """The tagger from random weights, all else the same."""
+    train_tagger(CONTROL, random_minilm())
+
+
+def train_tagger(run: Path = RUN, base: Path | None = None) -> None:
     """MiniLM with a label for each token, through AutoTrain: each training template filled twice, one epoch."""
     train = make_sentences("train", "train", 2, seed=0)
     random.Random(0).shuffle(train)
     for name, some in (("train", train), ("validation", make_sentences("validation", "validation", 1, seed=5))):
         rows = [{"tokens": list(s.words), "tags": list(s.labels)} for s in some]
-        write_lines(RUN / "data" / f"{name}.jsonl", rows)
+        write_lines(run / "data" / f"{name}.jsonl", rows)
     columns = {"tokens_column": "tokens", "tags_column": "tags"}
     config = {
         "task": "token-classification",
-        "base_model": str(minilm_folder()),
+        "base_model": str(base or minilm_folder()),
         "project_name": "minilm-entities",
         "log": "none",
         "backend": "local",
         "data": {"path": "data", "train_split": "train", "valid_split": "validation", "column_mapping": columns},
         "params": TAGGER | {"seed": 42, "logging_steps": 25, "save_total_limit": 1},
     }
-    print(tools.run_autotrain(config, RUN, log=print, timeout=7200))
+    print(tools.run_autotrain(config, run, log=print, timeout=7200))
 
 
-def load_tagger():
+def load_tagger(run: Path = RUN):
     """(tokenizer, model) of the tagger. Raises OSError where it has not been trained."""
     import transformers
 
-    folder = RUN / "minilm-entities"
+    folder = run / "minilm-entities"
     model = transformers.AutoModelForTokenClassification.from_pretrained(folder, local_files_only=True)
     return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True), model.eval()
 
@@ -169,22 +196,28 @@ def fingerprint(sentences: list[Sentence]) -> str:
 
 
 def answer_exams() -> None:
-    """Writes what the tagger finds in each of ``examined()`` to benchmarks/results/nb16_tagger.json."""
-    tokenizer, model = load_tagger()
-    seconds = [row["train_runtime"] for row in tools.history(RUN) if "train_runtime" in row]
-    record = {
-        "command": "python -m scripts.entity_t5 tagger && python -m scripts.entity_t5 answers",
-        "what": "entities (first word, one past the last, type) that MiniLM with token labels finds in the sentences of notebook 16",
+    """Writes what the taggers find in each of ``examined()`` to benchmarks/results/nb16_tagger.json. Not in the cache: its old answers stay."""
+    record = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
+    examination = examined()
+    record |= {
+        "command": "python -m scripts.entity_t5 tagger && python -m scripts.entity_t5 control && python -m scripts.entity_t5 answers",
+        "what": "entities (first word, one past the last, type) that MiniLM with token labels finds, pre-trained or from random weights",
         "settings": TAGGER
         | {"seed": 42, "fillings of each training template": 2, "templates": len(templates("train"))},
-        "training_seconds": round(seconds[-1]) if seconds else None,
         "date": date.today().isoformat(),
-        "sentences": {name: fingerprint(sentences) for name, sentences in examined().items()},
-        "answers": {
-            name: [sorted(spans(labels)) for labels, _ in tag_tokens(tokenizer, model, [s.words for s in sentences])]
-            for name, sentences in examined().items()
-        },
+        "sentences": {name: fingerprint(sentences) for name, sentences in examination.items()},
     }
+    for key, run in (("answers", RUN), ("answers_from_random_weights", CONTROL)):
+        if (run / "minilm-entities").exists():
+            tokenizer, model = load_tagger(run)
+            record[key] = {
+                name: [
+                    sorted(spans(labels)) for labels, _ in tag_tokens(tokenizer, model, [s.words for s in sentences])
+                ]
+                for name, sentences in examination.items()
+            }
+            seconds = [row["train_runtime"] for row in tools.history(run) if "train_runtime" in row]
+            record[key.replace("answers", "training_seconds")] = round(seconds[-1]) if seconds else None
     ANSWERS.write_text(json.dumps(record) + "\n", encoding="utf-8")
 
 
@@ -198,10 +231,12 @@ class WideNames(Names):
 
     A quarter of the names, and a third of the first names, are those that the tagger found in ``real`` sentences.
     Years of validation and test (the fifteenth and the nineteenth century) stay out; days of the month are shared by all parts.
+    ``plain``: the share of first names that are open stems, and of tails that are any word, over and above.
     """
 
-    def __init__(self, real: list[Sentence]):
+    def __init__(self, real: list[Sentence], plain: float = 0.0):
         super().__init__("train")
+        self.plain = plain
         self.years = (*range(1000, 1400), *range(1500, 1800), *range(1900, 2200))
         self.days = list(range(1, 32))
         found: dict[str, set[str]] = {kind: set() for kind in TYPES}
@@ -216,9 +251,12 @@ class WideNames(Names):
 
     def tail(self, kind: str, rng: random.Random) -> str:
         word = rng.choice(common_words()).capitalize()
-        return word if rng.random() < 0.5 and word not in held_out_words() else super().tail(kind, rng)
+        any_word = rng.random() < 0.5 + self.plain / 2
+        return word if any_word and word not in held_out_words() else super().tail(kind, rng)
 
     def first_name(self, rng: random.Random) -> str:
+        if self.plain and rng.random() < self.plain:
+            return self.open_stem(rng)
         return rng.choice(self.found_first) if rng.random() < 0.33 else super().first_name(rng)
 
     def known(self, kind: str, rng: random.Random) -> str | None:
@@ -241,8 +279,11 @@ class Examples:
             if len(w) <= 30 and small.fullmatch("".join(x for x in w[1:] if not re.match(r"I\b", x)))
         ][:20_000]
 
-    def widen(self) -> None:
-        """From now on real sentences as well, and wider names. Sentences with a held-out first name, head or tail in an entity are left out."""
+    def widen(self, plain: float = 0.0) -> None:
+        """From now on real sentences as well, and wider names, a share of them plain.
+
+        Sentences with a held-out first name, head or tail in an entity are left out.
+        """
         try:
             rows = [json.loads(line) for line in REAL.read_text(encoding="utf-8").splitlines()]
         except OSError as error:
@@ -252,7 +293,7 @@ class Examples:
         self.real = [Sentence(tuple(row["words"]), tuple(row["labels"]), "imdb") for row in rows]
         self.real = [s for s in self.real if not held_out_words() & set(entity_words_of(s))]
         self.named = [s for s in self.real if set(s.labels) != {"O"}]
-        self.names = WideNames(self.named)
+        self.names = WideNames(self.named, plain)
 
     def glued(self, s: Sentence) -> Sentence:
         """The sentence before or after a piece of a review; or one of its entities, up to five words around it, between two pieces."""
@@ -420,18 +461,21 @@ def learn(model: T5, batches: Batches, steps: int, decay: float, after_step, rat
 
 
 def train(report=print, every: int = 250, save=None) -> tuple:
-    """(tokenizer, transformers' model, record): the whole run. ``save(theirs, record)`` at each examination."""
+    """(tokenizer, transformers' model, record): the whole run. ``save(theirs, record)`` at each examination.
+
+    The shipped weights were made in three processes, with an examination every 200 steps in the third stage, which began from weights in 8 bits.
+    """
     torch.manual_seed(SETTINGS["seed"])
     tokenizer, theirs, model = start_model()
     batches, some = Batches(tokenizer, SETTINGS["seed"]), exams()
     record = {"settings": SETTINGS, "tagger": TAGGER, "curve": [], "sentences": 0}
-    began, losses = time.process_time(), []
+    began, losses, last = time.process_time(), [], sum(SETTINGS[f"{nth}_steps"] for nth in ("first", "second", "third"))
 
     def after_step(n: int, value: float) -> None:
         losses.append(value)
         record["sentences"] += n
         step = len(losses)
-        if step % every == 0 or step == SETTINGS["first_steps"] + SETTINGS["second_steps"]:
+        if step % every == 0 or step == last:
             put_back(theirs, model)
             found = {name: round(strict_f1(theirs, tokenizer, sentences), 4) for name, sentences in some.items()}
             mean = round(float(np.mean(losses[-every:])), 4)
@@ -444,11 +488,14 @@ def train(report=print, every: int = 250, save=None) -> tuple:
     learn(model, batches, SETTINGS["first_steps"], 0.0, after_step)
     batches.examples.widen()
     learn(model, batches, SETTINGS["second_steps"], SETTINGS["decay"], after_step)
+    batches = Batches(tokenizer, SETTINGS["seed"] + 1)
+    batches.examples.widen(SETTINGS["plain"])
+    learn(model, batches, SETTINGS["third_steps"], 1.0, after_step, SETTINGS["third_rate"])
     return tokenizer, theirs.eval(), record
 
 
 if __name__ == "__main__":
-    parts = {"tagger": train_tagger, "label": label_real, "answers": answer_exams}
+    parts = {"tagger": train_tagger, "control": train_control, "label": label_real, "answers": answer_exams}
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(f"usage: python -m scripts.entity_t5 {' | '.join(parts)}")
     parts[sys.argv[1]]()
