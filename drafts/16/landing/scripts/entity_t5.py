@@ -8,7 +8,8 @@ Three parts, each needs the one before:
 
 ``python -m scripts.entity_t5 control`` trains the tagger once more, from random weights: what is MiniLM's pre-training worth?
 
-``python -m scripts.entity_t5 answers`` writes what both find in the sentences of notebook 16 (benchmarks/results/nb16_tagger.json).
+``python -m scripts.entity_t5 answers`` writes what both find in the sentences of notebook 16 (benchmarks/results/nb16_tagger.json), and ``... words``
+what logistic regression finds that has learned from the T5's kind of sentences.
 
 What it never sees: templates and names of validation and test; the 130 annotated sentences, the articles and plays that some of them
 come from, and IMDB's test part.
@@ -30,7 +31,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from lessons.entities import f1, spans, strict_counts, tag_by_sentinels, with_new_tokens, write_sentinels
+from lessons.entities import (
+    WordClassifier,
+    f1,
+    spans,
+    strict_counts,
+    tag_by_sentinels,
+    with_new_tokens,
+    write_sentinels,
+)
 from lessons.t5 import T5, T5Config, load_t5, transformers_name
 from scripts.muon import Muon
 from utils import ROOT, tools
@@ -176,18 +185,19 @@ def label_real(n: int = 40_000) -> None:
 
 
 def examined() -> dict[str, list[Sentence]]:
-    """The sentences of notebook 16: validation and sealed, known and new wording, and the real ones."""
+    """The sentences of notebook 16: validation and sealed, known and new wording, the real ones, and some in small letters."""
 
     def pick(sentences: list[Sentence], n: int) -> list[Sentence]:
         return random.Random(0).sample(sentences, n)
 
-    return {
+    found = {
         "validation, known wording": pick(make_sentences("train", "validation", 1, seed=5), 240),
         "validation, new wording": make_sentences("validation", "validation", 3, seed=5),
         "sealed, known wording": pick(make_sentences("train", "test", 1, seed=7), 480),
         "sealed, new wording": make_sentences("test", "test", 4, seed=7),
         "real": annotated_sentences(),
     }
+    return found | {"sealed, small letters": [s.in_small_letters() for s in found["sealed, new wording"]]}
 
 
 def fingerprint(sentences: list[Sentence]) -> str:
@@ -195,30 +205,42 @@ def fingerprint(sentences: list[Sentence]) -> str:
     return hashlib.sha256("\n".join(" ".join(s.words) for s in sentences).encode()).hexdigest()[:16]
 
 
-def answer_exams() -> None:
-    """Writes what the taggers find in each of ``examined()`` to benchmarks/results/nb16_tagger.json. Not in the cache: its old answers stay."""
+def answers_by(tag_all) -> dict[str, list]:
+    """What a tagger (list of word tuples -> spans of each) finds in each of ``examined()``, as JSON can hold it."""
+    return {name: [sorted(found) for found in tag_all([s.words for s in some])] for name, some in examined().items()}
+
+
+def noted(**more) -> None:
+    """Add to benchmarks/results/nb16_tagger.json; what is there of other taggers stays."""
     record = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
-    examination = examined()
     record |= {
-        "command": "python -m scripts.entity_t5 tagger && python -m scripts.entity_t5 control && python -m scripts.entity_t5 answers",
-        "what": "entities (first word, one past the last, type) that MiniLM with token labels finds, pre-trained or from random weights",
+        "command": "python -m scripts.entity_t5 tagger | control | answers | words",
+        "what": "entities (first word, one past the last, type) found in the sentences of notebook 16: by MiniLM with token labels, pre-trained "
+        "or from random weights; by logistic regression that learned from the T5's kind of sentences",
         "settings": TAGGER
         | {"seed": 42, "fillings of each training template": 2, "templates": len(templates("train"))},
         "date": date.today().isoformat(),
-        "sentences": {name: fingerprint(sentences) for name, sentences in examination.items()},
+        "sentences": {name: fingerprint(sentences) for name, sentences in examined().items()},
     }
+    ANSWERS.write_text(json.dumps(record | more) + "\n", encoding="utf-8")
+
+
+def answer_exams() -> None:
+    """The answers of the two MiniLMs; of one that is not in the cache, the old ones stay."""
     for key, run in (("answers", RUN), ("answers_from_random_weights", CONTROL)):
         if (run / "minilm-entities").exists():
-            tokenizer, model = load_tagger(run)
-            record[key] = {
-                name: [
-                    sorted(spans(labels)) for labels, _ in tag_tokens(tokenizer, model, [s.words for s in sentences])
-                ]
-                for name, sentences in examination.items()
-            }
+            both = load_tagger(run)
             seconds = [row["train_runtime"] for row in tools.history(run) if "train_runtime" in row]
-            record[key.replace("answers", "training_seconds")] = round(seconds[-1]) if seconds else None
-    ANSWERS.write_text(json.dumps(record) + "\n", encoding="utf-8")
+            found = answers_by(lambda some, both=both: [spans(labels) for labels, _ in tag_tokens(*both, some)])
+            noted(**{key: found, key.replace("answers", "training_seconds"): round(seconds[-1]) if seconds else None})
+
+
+def answer_by_words(n: int = 24_000) -> None:
+    """The answers of notebook 16's logistic regression after ``n`` sentences drawn as the T5's are in its second stage."""
+    examples = Examples(SETTINGS["seed"])
+    examples.widen()
+    tag = WordClassifier([examples.draw() for _ in range(n)])
+    noted(answers_of_word_classifier=answers_by(lambda some: [tag(words) for words in some]))
 
 
 def entity_words_of(s: Sentence) -> list[str]:
@@ -495,7 +517,13 @@ def train(report=print, every: int = 250, save=None) -> tuple:
 
 
 if __name__ == "__main__":
-    parts = {"tagger": train_tagger, "control": train_control, "label": label_real, "answers": answer_exams}
+    parts = {
+        "tagger": train_tagger,
+        "control": train_control,
+        "label": label_real,
+        "answers": answer_exams,
+        "words": answer_by_words,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(f"usage: python -m scripts.entity_t5 {' | '.join(parts)}")
     parts[sys.argv[1]]()
