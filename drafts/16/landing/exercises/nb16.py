@@ -338,7 +338,7 @@ QUIZ = [
     Question(
         "Why does the small T5 do better with a label for each sentinel than by writing the names?",
         right="Nothing has to be copied: it writes sentinels and eleven labels",
-        why="A name that was never seen must be copied letter by letter; one slip and it stands nowhere in the sentence.",
+        why="More than a third of the entities that it named in words stood nowhere in their sentence. That is a part of the difference; the rest is not explained.",
         wrong={
             "The answers are shorter, and short answers are easier to learn": "They are far longer than the names alone: two tokens for each word.",
             "The decoder sees the labels of the words to come": "It writes from left to right, like any decoder; the encoder sees the whole sentence.",

@@ -235,7 +235,7 @@ def answer_exams() -> None:
             noted(**{key: found, key.replace("answers", "training_seconds"): round(seconds[-1]) if seconds else None})
 
 
-def answer_by_words(n: int = 24_000) -> None:
+def answer_by_words(n: int = 60_000) -> None:
     """The answers of notebook 16's logistic regression after ``n`` sentences drawn as the T5's are in its second stage."""
     examples = Examples(SETTINGS["seed"])
     examples.widen()

@@ -35,7 +35,7 @@ from utils import ROOT, tools
 from utils.entities import TYPES, Sentence, annotated_sentences, make_sentences
 from utils.pretrained import CHECKPOINTS, add_differences, load_checkpoint, small_t5
 
-WORDS = ("Ada", "Quill", "saw", "Ada", "in", "Port", "Calton", ".")
+WORDS = ("Ada", "Quill", "saw", "Ada", "in", "Upper", "Calton", ".")
 SENTENCE = Sentence(WORDS, ("B-person", "I-person", "O", "B-person", "O", "B-place", "I-place", "O"), "by hand")
 
 
@@ -98,12 +98,12 @@ def test_forms_come_back(form):
 
 def test_what_broken_answers_mean():
     """Words that stand nowhere, tags that do not fit, sentinels out of range: never an exception, never a point for free."""
-    assert read_words("<person> Ida Quill <place> Port Calton", WORDS) == {(18, 19, "person"), (5, 7, "place")}
+    assert read_words("<person> Ida Quill <place> Upper Calton", WORDS) == {(18, 19, "person"), (5, 7, "place")}
     assert read_words("<end>", WORDS) == set() == read_words("", WORDS) == read_words("<person> <place>", WORDS)
     assert read_words("<person> Ada <person> Ada", WORDS) == {(0, 1, "person"), (3, 4, "person")}
     assert read_tags("<person> Ada Quill <end> met nobody", WORDS) == {(0, 2, "person")}
-    assert read_tags("Ada Quill saw <person> Ada <end> in Port Calton .", WORDS) == {(3, 4, "person")}
-    assert read_tags("<person> Ada Quill saw Ada in Port Calton .", WORDS) == set()
+    assert read_tags("Ada Quill saw <person> Ada <end> in Upper Calton .", WORDS) == {(3, 4, "person")}
+    assert read_tags("<person> Ada Quill saw Ada in Upper Calton .", WORDS) == set()
     assert read_sentinels(
         "<extra_id_0> <B-person> <extra_id_99> <B-date> <extra_id_5><B-place><extra_id_6><O>", WORDS
     ) == {
@@ -158,7 +158,7 @@ def test_constrained_decoding(shipped):
 
 
 def test_shipped_weights_are_as_good_as_recorded(shipped):
-    """F1 on the validation part within what its sentences can tell, from the weights at rank 32."""
+    """F1 on the validation part within what its sentences can tell, from the weights in 8 bits."""
     record = json.loads((CHECKPOINTS / "entity_t5.json").read_text())
     some = make_sentences("validation", "validation", 3, seed=5)
     assert (
@@ -173,6 +173,7 @@ def examples(tmp_path, monkeypatch):
     entity_t5.write_lines(
         path,
         [{"words": list(WORDS), "labels": list(SENTENCE.labels)}] * 3
+        + [{"words": ["In", "Port", "Calton"], "labels": ["O", "B-place", "I-place"]}]  # "Port" is a head of the test's: left out
         + [{"words": ["So", "it", "goes"], "labels": ["O"] * 3}],
     )
     made = entity_t5.Examples(0)
@@ -182,6 +183,7 @@ def examples(tmp_path, monkeypatch):
 
 def test_examples(examples):
     """Labels fit words, whatever is glued or renamed; real sentences come in their share; no entity begins inside."""
+    assert len(examples.real) == 4 and len(examples.named) == 3
     drawn = [examples.draw() for _ in range(600)]
     for s in drawn:
         assert len(s.words) == len(s.labels) <= entity_t5.SETTINGS["longest"]
@@ -254,8 +256,9 @@ def test_without_autotrain_the_notebook_shows_what_is_shipped(tmp_path, capsys):
     shown = {"ROOT": ROOT, "json": json, "re": re, "time": time, "shutil": shutil, "tools": Missing, "folder": tmp_path, "Path": Path}
     shown |= {"config": {"data": {"column_mapping": {}}}, "validation": {}, "held": [], "taggers": {"T5, long run": None}}
     shown |= {"examine": lambda *_: {}, "in_words": lambda *_: "measured", "T5ForConditionalGeneration": None}
-    shown["validation"] = dict.fromkeys(("known wording, new names", "new wording, new names"))
-    (tmp_path / "real/data").mkdir(parents=True)
+    shown["validation"] = dict.fromkeys(("new wording, new names", "real, to learn from"))
+    shown["small"] = {}
+    (tmp_path / "small/data").mkdir(parents=True)
     for source in cells:
         exec(source, shown)
     said = capsys.readouterr().out
