@@ -1,5 +1,7 @@
 """Notebook 16's counting, target forms and constrained decoding against plain code; the long run's examples."""
 
+import copy
+import itertools
 import json
 import random
 import re
@@ -19,6 +21,9 @@ from lessons.entities import (
     NEW_TOKENS,
     f1,
     f1_interval,
+    label_moves,
+    likeliest,
+    parts,
     read_sentinels,
     read_tags,
     read_words,
@@ -83,6 +88,44 @@ def test_counts_and_f1():
     wide = f1_interval(there, [str(i // 20) for i in range(200)])
     assert low < f1(there) < high and 0.08 < high - low < 0.18 and wide[0] < f1(there) < wide[1]
     assert f1_interval(there, ["all"] * 200) == pytest.approx((f1(there), f1(there)))
+
+
+def test_likeliest_is_the_best_of_all_paths():
+    """Every path tried, forbidden moves among them; one word alone."""
+    rng = np.random.default_rng(0)
+    for T in (1, 4):
+        for _ in range(20):
+            scores, moves = rng.normal(size=(T, 3)), rng.normal(size=(4, 3))
+            moves[0, 2] = -np.inf
+
+            def total(path, scores=scores, moves=moves):
+                steps = zip((3, *path), path, strict=False)
+                return sum(moves[a, b] for a, b in steps) + sum(scores[t, label] for t, label in enumerate(path))
+
+            assert likeliest(scores, moves) == list(max(itertools.product(range(3), repeat=T), key=total))
+
+
+def test_label_moves():
+    """I- follows its own kind alone; what is frequent after a label gains, what is rare loses."""
+    labels = ["B-date", "B-person", "I-date", "I-person", "O"]
+    moves = label_moves([SENTENCE, Sentence(("a",) * 9, ("O",) * 9, "")], ["B-person", "I-person", "B-place", "I-place", "O"])
+    assert moves[0, 1] > 0 > moves[4, 2] and np.isfinite(moves[5, 0])
+    moves = label_moves([Sentence(("a",) * 3, ("O",) * 3, "")], labels)
+    for i, before in enumerate([*labels, "start"]):
+        for j, label in enumerate(labels):
+            assert np.isfinite(moves[i, j]) == (label[0] != "I" or before in (f"B-{label[2:]}", label))
+
+
+def test_parts_share_no_name():
+    """Each sentence in one part; parts of about the same size; no name in two."""
+    some = annotated_sentences()
+    for n in (2, 5):
+        made = parts(some, n)
+        assert sorted(map(str, sum(made, []))) == sorted(map(str, some)) and max(map(len, made)) - min(map(len, made)) <= 6
+        names = [{" ".join(s.words[a:b]) for s in part for a, b, kind in spans(s.labels) if kind != "date"} for part in made]
+        assert not any(a & b for a, b in itertools.combinations(names, 2))
+    small = some[0].in_small_letters()
+    assert small.labels == some[0].labels and not any(c.isupper() for word in small.words for c in word)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -253,7 +296,7 @@ def test_without_autotrain_the_notebook_shows_what_is_shipped(tmp_path, capsys):
         def run_autotrain(*args, **kwargs):
             raise AssertionError("a run was started without the environment")
 
-    shown = {"ROOT": ROOT, "json": json, "re": re, "time": time, "shutil": shutil, "tools": Missing, "folder": tmp_path, "Path": Path}
+    shown = {"ROOT": ROOT, "copy": copy, "json": json, "re": re, "time": time, "shutil": shutil, "tools": Missing, "folder": tmp_path, "Path": Path}
     shown |= {"config": {"data": {"column_mapping": {}}}, "validation": {}, "held": [], "taggers": {"T5, long run": None}}
     shown |= {"examine": lambda *_: {}, "in_words": lambda *_: "measured", "T5ForConditionalGeneration": None}
     shown["validation"] = dict.fromkeys(("new wording, new names", "real, to learn from"))
