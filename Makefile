@@ -47,10 +47,10 @@ live: developer  ## write a copy for live coding to live/: marked cells blanked,
 badges: developer  ## write the repository's address everywhere: make badges, or make badges REPO=owner/name
 	@$(BIN)/python -m scripts.course $(REPO)
 
-checkpoints: developer data  ## train the weights in data/checkpoints again (an hour or so)
+checkpoints: developer data  ## train the weights in data/checkpoints again (four hours or so)
 	@$(BIN)/python -m scripts.checkpoints
 
-benchmarks: developer data  ## run the open scripts behind the committed results (four hours or so)
+benchmarks: developer data  ## run the open scripts behind the committed results (six hours or so)
 	@for script in benchmarks/nb*.py; do $(BIN)/python -m benchmarks.$$(basename $$script .py) || exit 1; done
 
 mutants: developer data  ## plant one bug after the other and see which notebooks notice: make mutants, or make mutants NB=05

@@ -50,6 +50,10 @@ class Sentence:
     labels: tuple[str, ...]
     source: str
 
+    def in_small_letters(self) -> Sentence:
+        """The same sentence without capitals."""
+        return Sentence(tuple(word.lower() for word in self.words), self.labels, self.source)
+
 
 def entity_words(text: str) -> list[str]:
     """The words of a text as the annotation counts them: "Arthur's" and "over-earnest" are one word, a mark is one of its own."""
