@@ -63,7 +63,7 @@ def copies(true: list[set], guesses: list[set], sentences: list[Sentence]) -> di
     }
 
 
-def run(form: str, rate: float, seed: int, smoke: bool = False) -> dict:
+def run(form: str, rate: float, seed: int, smoke: bool = False, steps: int = STEPS) -> dict:
     """One training and its examination."""
     torch.manual_seed(seed)
     tokenizer, theirs, model = start_model()
@@ -75,7 +75,7 @@ def run(form: str, rate: float, seed: int, smoke: bool = False) -> dict:
         losses.append(value)
         seen.append(n)
 
-    learn(model, batches, 2 if smoke else STEPS, DECAY, after_step, rate)
+    learn(model, batches, 2 if smoke else steps, DECAY, after_step, rate)
     seconds, model = time.process_time() - began, model.eval()
     found = {"form": form, "rate": rate, "seed": seed, "loss": round(float(np.mean(losses[-20:])), 4)}
     found |= {"sentences": sum(seen), "cpu_seconds": round(seconds), "f1": {}, "copies": {}, "constrained_f1": {}}
@@ -99,14 +99,10 @@ def run(form: str, rate: float, seed: int, smoke: bool = False) -> dict:
 def main(smoke: bool = False) -> None:
     """Run what is missing: the rates at seed 0, then the best rate of each form at the other seeds."""
     set_threads(1)
-    runs = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() and not smoke else []
+    old = json.loads(RESULTS.read_text()) if RESULTS.exists() and not smoke else {}
+    runs, longer = old.get("runs", []), old.get("twice_as_long", [])
 
-    def once(form: str, rate: float, seed: int) -> dict:
-        for old in runs:
-            if (old["form"], old["rate"], old["seed"]) == (form, rate, seed):
-                return old
-        runs.append(run(form, rate, seed, smoke))
-        print({k: v for k, v in runs[-1].items() if k != "samples"}, flush=True)
+    def write() -> None:
         about = {
             "command": "python -m benchmarks.nb16_entities",
             "settings": {"steps": STEPS, "rates": RATES, "most_tokens": MOST, "decay": DECAY}
@@ -116,7 +112,17 @@ def main(smoke: bool = False) -> None:
             "date": date.today().isoformat(),
         }
         if not smoke:
-            RESULTS.write_text(json.dumps(about | {"runs": runs}, indent=1) + "\n", encoding="utf-8")
+            RESULTS.write_text(
+                json.dumps(about | {"runs": runs, "twice_as_long": longer}, indent=1) + "\n", encoding="utf-8"
+            )
+
+    def once(form: str, rate: float, seed: int) -> dict:
+        for old in runs:
+            if (old["form"], old["rate"], old["seed"]) == (form, rate, seed):
+                return old
+        runs.append(run(form, rate, seed, smoke))
+        print({k: v for k, v in runs[-1].items() if k != "samples"}, flush=True)
+        write()
         return runs[-1]
 
     for rate in RATES[-1:] if smoke else RATES[::-1]:
@@ -126,6 +132,10 @@ def main(smoke: bool = False) -> None:
         for form in FORMS:
             best = max((once(form, rate, 0) for rate in RATES), key=lambda r: r["f1"]["new names, new wording"])
             once(form, best["rate"], seed)
+    for form in () if smoke else ("tags", "sentinels"):
+        if form not in {found["form"] for found in longer}:
+            longer.append(run(form, RATES[1], 0, steps=2 * STEPS) | {"steps": 2 * STEPS})
+            write()
 
 
 if __name__ == "__main__":
