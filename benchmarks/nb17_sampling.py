@@ -1,7 +1,7 @@
 """Notebook 17's question: which way of choosing the next token writes most like people? SmolLM2 goes on with film reviews; people went on, too.
 
 ``python -m benchmarks.nb17_sampling``: 300 IMDB test reviews, 24 tokens each as the prompt, 64 tokens by each rule, the end token never, so that all
-texts are equally long. The reviews are written in two halves, seeds 0 and 1 (half an hour of one core each; ``--half 0`` and ``--half 1`` may run
+texts are equally long. The reviews are written in two halves, seeds 0 and 1 (twenty minutes of one core each; ``--half 0`` and ``--half 1`` may run
 side by side; what is there already is kept in data/cache/nb17), then all are measured together:
 
 - nats a token under SmolLM2 without rule or temperature, and the share of tokens with a probability below one in a thousand (the writer's view);
@@ -200,6 +200,7 @@ def measure(names: list[str], folder: Path) -> tuple[dict, dict]:
             found["more than people"] = {
                 kind: interval(row[kind] - people[kind]) for kind in ("new words", "new pairs")
             }
+        found["examples of new words"] = [word for words in row["words"] for word in words if word not in known][:15]
         table[name] = found | {"samples": row["texts"][:3]}
     for name, values in right.items():
         if name != "temperature 1.0":
@@ -222,7 +223,14 @@ def main(half: int | None = None, smoke: bool = False) -> None:
         return
     table, ids = measure(names, folder)
     for name, row in table.items():
-        print(name, {key: value for key, value in row.items() if key not in ("samples", "prompts", "tells")})
+        print(
+            name,
+            {
+                key: value
+                for key, value in row.items()
+                if key not in ("samples", "prompts", "tells", "examples of new words")
+            },
+        )
     if smoke:
         for path in folder.iterdir():
             path.unlink()

@@ -285,3 +285,22 @@ def test_a_wide_beam_finds_the_best(both):
     grow((), 0.0)
     text, score = beam_search(small, prompt, 3, 64, 4, 0.0)
     assert score == pytest.approx(max(best.values()), abs=1e-4) and best[text] == pytest.approx(score, abs=1e-4)
+
+
+def test_the_committed_figures_follow_from_the_committed_texts():
+    """What can be counted again without the model: repeated runs of four, for each rule."""
+    import json
+
+    from safetensors.torch import load_file
+
+    from benchmarks.nb17_sampling import repeated
+    from utils import ROOT
+
+    folder = ROOT / "benchmarks" / "results"
+    rules = json.loads((folder / "nb17_sampling.json").read_text(encoding="utf-8"))["rules"]
+    texts = load_file(folder / "nb17_texts.safetensors")
+    assert set(texts) == set(rules)
+    for name, ids in texts.items():
+        shares = [repeated(row) for row in ids.to(torch.int32).tolist()]
+        assert len(shares) == rules[name]["n"]
+        assert sum(shares) / len(shares) == pytest.approx(rules[name]["repeated"][0], abs=1e-4)
