@@ -3,7 +3,7 @@ import hashlib, json, re, sys
 from pathlib import Path
 import nbformat
 ROOT = Path(__file__).parents[3]
-OUT = Path(__file__).parent / "18_project_4_gpt_with_lightning.ipynb"
+OUT = ROOT / "notebooks/18_project_4_gpt_with_lightning.ipynb"
 text = "\n".join(p.read_text() for p in sorted(Path(__file__).parent.glob("[0-9]*.txt")))
 cells = []
 for block in re.split(r"^@@", text, flags=re.M)[1:]:
