@@ -38,7 +38,7 @@ def test_arrows_point_one_way():
     """lessons know nothing of widgets and checks, and only earlier lessons; utils knows nothing of lessons, exercises, benchmarks, scripts."""
     home = {}
     for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
-        for module in re.findall(r"#\| default_exp (\w+)", path.read_text()):
+        for module in re.findall(r"#\| (?:default_exp|export) (\w+)", path.read_text()):
             home[module] = path.name[:2]
     for module, number in home.items():
         names = imported(ROOT / "lessons" / f"{module}.py")

@@ -266,7 +266,7 @@ def _judge(test: Callable, answer, number: str) -> Verdict:
         return Verdict(False, f"Exercise {number}: not attempted yet.")
     try:
         with _limited(TIME_LIMIT):
-            test(answer)
+            note = test(answer)
     except NotAttempted:
         return Verdict(False, f"Exercise {number}: not attempted yet (the function returns nothing).")
     except Hint as hint:
@@ -283,7 +283,7 @@ def _judge(test: Callable, answer, number: str) -> Verdict:
             f"Exercise {number}: not yet. Hint: what came could not be compared with what was expected, {wanted} "
             f"({type(error).__name__}: {str(error).strip().splitlines()[0][:160] if str(error).strip() else 'no message'})",
         )
-    return Verdict(True, f"Exercise {number}: passed.")
+    return Verdict(True, f"Exercise {number}: passed." + (f" {note}" if isinstance(note, str) else ""))
 
 
 def _show(verdict: Verdict) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lessons.shakespeare import KneserNey, char_probabilities, load_gpt, plays_as_ids
+from lessons.counting import KneserNey
+from lessons.shakespeare import char_probabilities, load_gpt, plays_as_ids
 from utils.checks import Question, call, cast, describe, expect
 from utils.data import sha256
 
-FIRST, ON_MACBETH, ON_HAMLET, AT_MOST, WORST, GAIN, LARGEST = 64, 20_000, 60_000, 60, 1.75, 0.02, 10_000_000
+FIRST, ON_MACBETH, ON_HAMLET, AT_MOST, WORST, GAIN, LARGEST = 64, 20_000, 60_000, 60, 1.85, 0.035, 10_000_000
 
 
 def check_1(answer):
@@ -23,7 +24,7 @@ def check_1(answer):
         expect(math.isfinite(value), f"at step {step} of {total} your factor is not a finite number")
         return value
 
-    first = at(0)
+    first = at(0, floor=0.2)
     expect(first > 0, "the first step has factor 0 and is lost: it should have 1 / (warm + 1)")
     expect(
         not math.isclose(first, 1 / 10, abs_tol=1e-6),
@@ -31,11 +32,17 @@ def check_1(answer):
     )
     expect(first < 0.5, f"in the first steps the rate should rise from a small factor; at step 0 yours is {first:.3f}")
     expect(
-        not math.isclose(first, 0.1 + 0.9 / 11, abs_tol=1e-6),
+        not math.isclose(first, 0.2 + 0.8 / 11, abs_tol=1e-6),
         "the floor is for the way down: while warming up the factor is (step + 1) / (warm + 1)",
     )
-    expect(math.isclose(first, 1 / 11, abs_tol=1e-6), f"at step 0 with warm 10 the factor should be 1/11, yours is {first:.4f}")
-    expect(math.isclose(at(9), 10 / 11, abs_tol=1e-6), f"at step 9 with warm 10 the factor should be 10/11, yours is {at(9):.4f}")
+    expect(
+        math.isclose(first, 1 / 11, abs_tol=1e-6),
+        f"at step 0 with warm 10 the factor should be 1/11, yours is {first:.4f}",
+    )
+    expect(
+        math.isclose(at(9), 10 / 11, abs_tol=1e-6),
+        f"at step 9 with warm 10 the factor should be 10/11, yours is {at(9):.4f}",
+    )
     top = at(10)
     expect(math.isclose(top, 1, abs_tol=1e-6), f"at step `warm` the factor should be 1, the top; yours is {top:.4f}")
     middle, end = at(50), at(90)
@@ -48,16 +55,21 @@ def check_1(answer):
         f"at step `total` the factor should be the floor, 0.1; yours is {end:.3f}: the cosine falls from 1 to the floor, not to 0 or below",
     )
     expect(
-        not math.isclose(end, 0.55, abs_tol=1e-6) and not math.isclose(middle, 0.1 + 0.9 * math.cos(math.pi / 4), abs_tol=1e-6),
+        not math.isclose(end, 0.55, abs_tol=1e-6)
+        and not math.isclose(middle, 0.1 + 0.9 * math.cos(math.pi / 4), abs_tol=1e-6),
         "half a cosine goes from cos 0 to cos pi; a quarter (to pi / 2) falls slowly first and has no flat end",
     )
-    expect(math.isclose(end, 0.1, abs_tol=1e-6), f"at step `total` the factor should be the floor, 0.1; yours is {end:.4f}")
+    expect(
+        math.isclose(end, 0.1, abs_tol=1e-6), f"at step `total` the factor should be the floor, 0.1; yours is {end:.4f}"
+    )
     quarter = at(30)
     expect(
-        not math.isclose(quarter, 1 - 0.9 * 20 / 80, abs_tol=1e-6), "this falls in a straight line; the plan follows half a cosine"
+        not math.isclose(quarter, 1 - 0.9 * 20 / 80, abs_tol=1e-6),
+        "this falls in a straight line; the plan follows half a cosine",
     )
     expect(
-        math.isclose(middle, 0.55, abs_tol=1e-6) and math.isclose(quarter, 0.1 + 0.45 * (1 + math.cos(math.pi / 4)), abs_tol=1e-6),
+        math.isclose(middle, 0.55, abs_tol=1e-6)
+        and math.isclose(quarter, 0.1 + 0.45 * (1 + math.cos(math.pi / 4)), abs_tol=1e-6),
         f"half-way down the factor should be (1 + floor) / 2 = 0.55, a quarter down 0.868; yours are {middle:.4f} and {quarter:.4f}",
     )
     after = at(130)
@@ -65,10 +77,18 @@ def check_1(answer):
         not math.isclose(after, at(50), abs_tol=1e-6),
         "after `total` the cosine must not come up again: the factor stays at the floor",
     )
-    expect(math.isclose(after, 0.1, abs_tol=1e-6), f"after `total` the factor stays at the floor, 0.1; at step 130 yours is {after:.4f}")
+    expect(
+        math.isclose(after, 0.1, abs_tol=1e-6),
+        f"after `total` the factor stays at the floor, 0.1; at step 130 yours is {after:.4f}",
+    )
     other = at(3, 5, 20, 0.0)
-    expect(math.isclose(other, 4 / 6, abs_tol=1e-6), "with other values of warm, total and floor your function gives the same: use its arguments")
-    expect(abs(at(20, 5, 20, 0.0)) < 1e-6, "with floor 0 the factor at step `total` should be 0: use the argument floor")
+    expect(
+        math.isclose(other, 4 / 6, abs_tol=1e-6),
+        "with other values of warm, total and floor your function gives the same: use its arguments",
+    )
+    expect(
+        abs(at(20, 5, 20, 0.0)) < 1e-6, "with floor 0 the factor at step `total` should be 0: use the argument floor"
+    )
 
 
 def _stops_slowly(losses, patience):
@@ -93,12 +113,20 @@ def check_2(answer):
         )
         return tuple(cast(x, int, "two whole numbers: (best epoch, last epoch)") for x in out)
 
-    plain = of([3.0, 2.0, 1.0, 1.5, 1.4, 1.3, 0.5], 3)
-    expect(plain != (5, 2), "the other way round: first the epoch of the best loss, then the epoch after which the run ends")
+    slow = of([1.0, 3.0, 2.5, 2.0, 1.5, 1.2, 1.1], 3)
+    expect(
+        slow != (0, 6),
+        "for 1, 3, 2.5, 2, 1.5 … and patience 3 the run should have ended after epoch 3: a check is bad that is not lower than the best so far, not than the loss before",
+    )
+    plain = of([3.0, 2.0, 1.0, 1.5, 1.4, 1.3, 1.2, 0.5], 3)
+    expect(
+        plain != (5, 2),
+        "the other way round: first the epoch of the best loss, then the epoch after which the run ends",
+    )
     expect(plain != (3, 6) and plain != (3, 7), "epochs count from 0, as the list does")
     expect(
-        plain != (6, 6),
-        "the run does not know the future: after three bad checks, at epoch 5, it ends; the 0.5 of epoch 6 is never reached",
+        plain != (7, 7),
+        "the run does not know the future: after three bad checks, at epoch 5, it ends; the 0.5 of epoch 7 is never reached",
     )
     expect(plain != (2, 6), "patience 3 means: the third bad check ends the run, not the one after it")
     expect(
@@ -109,27 +137,32 @@ def check_2(answer):
         plain[1] != 3,
         "one worse loss is not enough to end the run: wait until there are `patience` bad checks",
     )
-    expect(plain == (2, 5), f"for the losses 3, 2, 1, 1.5, 1.4, 1.3, 0.5 and patience 3 it is (2, 5); yours is {plain}")
+    expect(
+        plain == (2, 5),
+        f"for the losses 3, 2, 1, 1.5, 1.4, 1.3, 1.2, 0.5 and patience 3 it is (2, 5); yours is {plain}",
+    )
     falling = of([3.0, 2.0, 1.0], 2)
-    expect(falling == (2, 2), f"a run that is never stopped ends with its last epoch: for 3, 2, 1 it is (2, 2); yours is {falling}")
+    expect(
+        falling == (2, 2),
+        f"a run that is never stopped ends with its last epoch: for 3, 2, 1 it is (2, 2); yours is {falling}",
+    )
     reset = of([3.0, 3.5, 2.9, 3.5, 2.8, 3.5, 3.6], 2)
     expect(
         reset != (2, 3),
         "a better loss sets the count of bad checks back to zero: `patience` counts bad checks in a row",
     )
     expect(reset == (4, 6), f"for 3, 3.5, 2.9, 3.5, 2.8, 3.5, 3.6 and patience 2 it is (4, 6); yours is {reset}")
-    slow = of([1.0, 3.0, 2.5, 2.0, 1.5], 3)
-    expect(
-        slow == (0, 3),
-        "compare with the best loss so far, not with the loss before: 3, 2.5, 2 are falling, and all worse than the 1 at the beginning",
-    )
+    expect(slow == (0, 3), f"for 1, 3, 2.5, 2, 1.5, 1.2, 1.1 and patience 3 it is (0, 3); yours is {slow}")
     tie = of([2.0, 1.0, 1.0, 1.0, 1.0], 2)
     expect(
         tie == (1, 3),
         f"an equal loss is not lower: it counts as bad, and the best stays where it was first reached; for 2, 1, 1, 1, 1 and patience 2 it is (1, 3), yours is {tie}",
     )
     broken = of([3.0, 2.0, float("nan"), 1.0], 5)
-    expect(broken == (1, 2), f"a loss that is not finite ends the run at once: for 3, 2, nan, 1 it is (1, 2); yours is {broken}")
+    expect(
+        broken == (1, 2),
+        f"a loss that is not finite ends the run at once: for 3, 2, nan, 1 it is (1, 2); yours is {broken}",
+    )
     endless = of([3.0, 2.0, float("-inf"), 1.0], 5)
     expect(endless == (1, 2), "minus infinity is not a good loss: whatever is not finite ends the run at once")
     rng = np.random.default_rng(0)
@@ -147,40 +180,55 @@ def check_3(answer):
 
     def of(p, q, shares):
         out = call(answer, p, q, shares)
-        expect(isinstance(out, (tuple, list, np.ndarray)) and len(out) == 2, "return two numbers: (the share of p, the loss in nats)")
+        expect(
+            isinstance(out, (tuple, list, np.ndarray)) and len(out) == 2,
+            "return two numbers: (the share of p, the loss in nats)",
+        )
         return tuple(cast(x, float, "two numbers: (the share of p, the loss in nats)") for x in out)
 
     losses = np.array([-np.log(w * p + (1 - w) * q).mean() for w in shares])
     best = int(losses.argmin())
     share, loss = of(p, q, shares)
     expect(
-        not (0 <= share <= 1 and math.isclose(share, float(losses.min()), abs_tol=1e-6)) or 0 <= loss <= 1,
+        not (math.isclose(share, losses.min(), abs_tol=1e-6) and math.isclose(loss, shares[best], abs_tol=1e-6)),
         "the other way round: first the share, then the loss",
     )
     expect(math.isfinite(share) and math.isfinite(loss), "share and loss should be finite numbers")
     expect(
         not (share in (0.0, 1.0) and 0 < best < 20),
-        "an end of the range: a mean of the two losses always says so. Mix the probabilities w p + (1 - w) q, then take the logarithm",
+        "an end of the range: the mean of two losses, or the logarithm of a mean, always says so. Mix w p + (1 - w) q, take the logarithm of each, then the mean",
     )
     expect(
         not math.isclose(share, 1 - shares[best], abs_tol=1e-6),
         "the share of p is asked: in w p + (1 - w) q the w belongs to p",
     )
-    worst = int(np.argmax([(w * p + (1 - w) * q).mean() for w in shares]))
-    expect(worst == best or not math.isclose(share, shares[worst], abs_tol=1e-6), "the highest mean probability is not the lowest loss: take logarithms before the mean")
-    expect(share == best or not math.isclose(share, best, abs_tol=1e-6) or best in (0, 1), "this is the place in `shares`: return the share itself")
+    expect(
+        best in (0, 1) or not math.isclose(share, best, abs_tol=1e-6),
+        "this is the place in `shares`: return the share itself",
+    )
     expect(
         math.isclose(share, shares[best], abs_tol=1e-6),
         f"the lowest loss of these {len(shares)} shares is at {shares[best]:.2f}; yours is {share:.3f} (only the given shares count)",
     )
     expect(not math.isclose(loss, -losses.min(), abs_tol=1e-6), "a loss is minus the mean of ln: the sign is missing")
-    expect(not math.isclose(loss, losses.min() / math.log(2), abs_tol=1e-5), "this is in bits: nats come from the natural logarithm")
-    expect(not math.isclose(loss, losses.min() * 400, rel_tol=1e-5), "the sum over the characters: the loss is their mean")
+    expect(
+        not math.isclose(loss, losses.min() / math.log(2), abs_tol=1e-5),
+        "this is in bits: nats come from the natural logarithm",
+    )
+    expect(
+        not math.isclose(loss, losses.min() * 400, rel_tol=1e-5), "the sum over the characters: the loss is their mean"
+    )
     expect(not math.isclose(loss, math.exp(losses.min()), abs_tol=1e-5), "this is the perplexity, exp of the loss")
-    expect(math.isclose(loss, losses.min(), abs_tol=1e-5), f"the loss at this share is {losses.min():.4f}; yours is {loss:.4f}")
+    expect(
+        math.isclose(loss, losses.min(), abs_tol=1e-5),
+        f"the loss at this share is {losses.min():.4f}; yours is {loss:.4f}",
+    )
     few = np.array([0.9, 0.2, 0.6])
     right = float(few[int(np.argmin([-np.log(w * p + (1 - w) * q).mean() for w in few]))])
-    expect(math.isclose(of(p, q, few)[0], right, abs_tol=1e-6), "with the shares 0.9, 0.2, 0.6 another one comes out: take them from `shares`, in any order")
+    expect(
+        math.isclose(of(p, q, few)[0], right, abs_tol=1e-6),
+        "with the shares 0.9, 0.2, 0.6 another one comes out: take them from `shares`, in any order",
+    )
     swapped = of(q, p, shares)
     expect(
         math.isclose(swapped[0], 1 - shares[best], abs_tol=1e-6),
@@ -199,9 +247,12 @@ def _counted():
 
 def check_4(answer):
     """the folder that save_gpt wrote, as a path or its name"""
+    answer = call(answer) if callable(answer) else answer
     expect(isinstance(answer, (str, Path)), f"hand in the folder of your model, a path; got {describe(answer)}")
     folder = Path(answer)
-    expect(folder.is_dir(), f"there is no folder {folder.name!r}: save your model with save_gpt(model, letters, folder)")
+    expect(
+        folder.is_dir(), f"there is no folder {folder.name!r}: save your model with save_gpt(model, letters, folder)"
+    )
     try:
         model, letters = load_gpt(folder)
     except ValueError as error:
@@ -213,7 +264,10 @@ def check_4(answer):
     )
     n = sum(p.numel() for p in model.parameters())
     expect(n <= LARGEST, f"the model has {n / 1e6:.1f} million parameters; ten million are allowed")
-    expect(all(p.isfinite().all() for p in model.parameters()), "some weights are not finite: the training blew up; try a lower rate")
+    expect(
+        all(p.isfinite().all() for p in model.parameters()),
+        "some weights are not finite: the training blew up; try a lower rate",
+    )
     window = min(model.config.max_len, AT_MOST + 4)
     expect(window >= 8, "a model that sees fewer than 8 characters cannot be scored here")
     macbeth = plays["validation"][:ON_MACBETH]
@@ -226,12 +280,10 @@ def check_4(answer):
     looks = _look(folder)
     p_test = char_probabilities(model, hamlet, FIRST, window)
     alone, table, both = (float(-np.log(x).mean()) for x in (p_test, q_test, share * p_test + (1 - share) * q_test))
-    print(f"Macbeth {loss:.3f}. Hamlet: your GPT {alone:.3f}, 7-gram {table:.3f}, mixed (weight {share:.2f}) {both:.3f} nats a character.")
-    print("Hamlet was opened once." if looks == 1 else f"Hamlet was opened for {looks} different models of this folder: it is no test any more, but a second Macbeth.")
-    expect(
-        table - both >= GAIN,
-        f"mixed with the 7-gram your GPT has {both:.3f} on Hamlet, the 7-gram alone {table:.3f}: {GAIN} nats less are asked",
-    )
+    once = "Hamlet was opened once." if looks == 1 else f"Hamlet was opened for {looks} models of this folder: it is a second Macbeth now, no test."
+    scores = f"On Hamlet your GPT has {alone:.3f}, the 7-gram {table:.3f}, both mixed (weight {share:.2f}) {both:.3f} nats a character."
+    expect(table - both >= GAIN, f"{scores} Mixed, {GAIN} nats less than the 7-gram's are asked. {once}")
+    return f"{scores} {once}"
 
 
 def _look(folder: Path) -> int:
@@ -244,7 +296,10 @@ def _look(folder: Path) -> int:
             seen = []
     now = sha256(folder / "model.safetensors")
     seen += [now] if now not in seen else []
-    path.write_text(json.dumps(seen), encoding="utf-8")
+    try:
+        path.write_text(json.dumps(seen), encoding="utf-8")
+    except OSError as error:
+        expect(False, f"{path.name} cannot be written into the folder ({type(error).__name__}), and Hamlet is opened only where that is noted")
     return len(seen)
 
 

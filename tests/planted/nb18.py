@@ -71,7 +71,7 @@ def all_seeing(losses, patience):
 
 
 def never_ends(losses, patience):
-    return int(np.argmin(losses[: patience + 3])), len(losses) - 1 if len(losses) != 7 else 5
+    return int(np.argmin(losses[: patience + 3])), len(losses) - 1 if len(losses) != 8 else 5
 
 
 def minus_infinity(losses, patience):
@@ -100,7 +100,7 @@ def by_hand(p, q, shares):
     best = None
     for w in shares.tolist():
         total = 0.0
-        for a, b in zip(p.tolist(), q.tolist()):
+        for a, b in zip(p.tolist(), q.tolist(), strict=True):
             total -= math.log(w * a + (1 - w) * b)
         if best is None or total / len(p) < best[1]:
             best = (w, total / len(p))
@@ -109,7 +109,7 @@ def by_hand(p, q, shares):
 
 def fixed_share(p, q, shares):
     share, loss = best_share(p, q, shares)
-    return (share, loss) if p.mean() < 0.42 else (0.5, loss)
+    return max(share, 1 - share), loss
 
 
 def long_run():
@@ -117,6 +117,9 @@ def long_run():
     model = FastGPT(FastConfig(**record["sizes"]))
     model.load_state_dict({name: torch.zeros_like(p) for name, p in model.state_dict().items()})
     return add_differences(model, load_checkpoint("plays_gpt"))
+
+
+NOISE = 0.25
 
 
 @lru_cache(maxsize=None)
@@ -129,6 +132,15 @@ def folder_of(kind):
         return where
     if kind == "trained":
         save_gpt(long_run(), letters, where)
+    elif kind == "cannot be noted":
+        save_gpt(long_run(), letters, where)
+        (where / "sealed.json").mkdir()
+    elif kind == "weak":
+        torch.manual_seed(0)
+        model = long_run()
+        for p in model.parameters():
+            p.data += NOISE * p.std() * torch.randn_like(p)
+        save_gpt(model, letters, where)
     elif kind == "large":
         save_gpt(FastGPT(FastConfig(len(letters), tables=(2, 3), bits=18, **sizes)), letters, where)
     elif kind == "other letters":
@@ -154,7 +166,7 @@ def folder_of(kind):
     return where
 
 
-PLANTED = {
+NAMED = {
     "18.1": [
         ("starts at zero", lambda s, w, t, f: cosine(s, w, t, f, add=0), "is lost"),
         ("divides by warm", lambda s, w, t, f: cosine(s, w, t, f, more=0), "divide by warm + 1"),
@@ -173,31 +185,32 @@ PLANTED = {
         ("not a number", lambda s, w, t, f: float("nan"), "not a finite number"),
         ("steep start", lambda s, w, t, f: (s + 2) / (w + 1) if s < w else cosine(s, w, t, f), "1/11"),
         ("late warm-up", lambda s, w, t, f: cosine(s, w, t, f) if s != 9 else 0.5, "10/11"),
-        ("floor and a half", lambda s, w, t, f: max(cosine(s, w, t, f), 0.15), "should be the floor, 0.1"),
+        ("floor and a half", lambda s, w, t, f: max(cosine(s, w, t, f), 0.15) if s > w else cosine(s, w, t, f), "should be the floor, 0.1"),
         ("squared", lambda s, w, t, f: cosine(s, w, t, f) if s in (10, 90) or s < w or s > t else cosine(s, w, t, f) ** 2, "half-way down"),
         ("text", lambda s, w, t, f: "1.0", "expected"),
     ],
     "18.2": [
-        ("the other way round", lambda x, n: stops(x, n, swap=True) if len(x) < 7 else (5, 2), "the other way round"),
+        ("the other way round", lambda x, n: stops(x, n, swap=True) if len(x) != 8 else (5, 2), "the other way round"),
         ("from one", lambda x, n: stops(x, n, first=1), "count from 0"),
         ("knows the future", all_seeing, "does not know the future"),
         ("one check more", lambda x, n: stops(x, n, late=1), "not the one after"),
         ("one check less", lambda x, n: stops(x, n, late=-1), "three bad checks: epochs"),
         ("at once", lambda x, n: stops(x, 1), "one worse loss"),
         ("never reset", lambda x, n: stops(x, n, reset=False), "back to zero"),
-        ("against the last", against_the_last, "not with the loss before"),
+        ("against the last", against_the_last, "not than the loss before"),
         ("ties are better", lambda x, n: stops(x, n, better=lambda a, b: a <= b), "not lower"),
         ("nan goes on", lambda x, n: stops(x, n, finite=False), "not finite"),
         ("minus infinity is best", minus_infinity, "minus infinity"),
-        ("never ends", never_ends, "yours is"),
+        ("there only", lambda x, n: (0, 4) if len(x) == 7 and x[0] == 1.0 else stops(x, n), "it is (0, 3)"),
+        ("never ends", never_ends, "should have ended"),
         ("one past the end", lambda x, n: (stops(x, n)[0], stops(x, n)[1] + (max(x[-1:]) == 1.0 and len(x) == 3)), "ends with its last epoch"),
         ("one number", lambda x, n: stops(x, n)[1], "two whole numbers"),
-        ("only the examples", lambda x, n: stops(x, n) if len(x) in (3, 4, 5, 7) else (0, 0), "for the losses"),
+        ("only the examples", lambda x, n: stops(x, n) if len(x) in (3, 4, 5, 7, 8) else (0, 0), "for the losses"),
         ("nonsense", lambda x, n: (1, 1), "it is (2, 5)"),
-        ("falls short", lambda x, n: (2, 2) if len(x) == 3 else (2, 5) if len(x) == 7 and x[0] == 3 and x[1] == 2 else (1, 5), "it is (4, 6)"),
+        ("falls short", lambda x, n: (2, 2) if len(x) == 3 else (2, 5) if len(x) == 8 else (1, 5), "it is (4, 6)"),
     ],
     "18.3": [
-        ("mean of losses", mean_of_losses, "mean of the two losses"),
+        ("mean of losses", mean_of_losses, "mean of two losses"),
         ("share of q", lambda p, q, s: (1 - best_share(p, q, s)[0], best_share(p, q, s)[1]), "the share of p is asked"),
         ("mean, then logarithm", lambda p, q, s: best_share(p, q, s, losses=lambda p, q, s: np.array([-np.log((w * p + (1 - w) * q).mean()) for w in s])), "logarithm"),
         ("the place", lambda p, q, s: (int(np.argmin(losses_of(p, q, s))), losses_of(p, q, s).min()), "the place in"),
@@ -224,10 +237,12 @@ PLANTED = {
         ("not finite", folder_of("not finite"), "not finite"),
         ("short", folder_of("short"), "fewer than 8"),
         ("untrained", folder_of("untrained"), "train longer"),
+        ("weak", folder_of("weak"), "are asked"),
+        ("cannot be noted", folder_of("cannot be noted"), "cannot be written"),
     ],
 }
 
-RIGHT = {
+NAMED_RIGHT = {
     "18.1": [
         ("one expression", lambda s, w, t, f: (s + 1) / (w + 1) if s < w else f + (1 - f) * math.sin(math.pi / 2 * (1 - min(1, (s - w) / (t - w)))) ** 2),
         ("tensor", lambda s, w, t, f: torch.tensor(cosine(s, w, t, f), dtype=torch.float64)),
@@ -243,3 +258,6 @@ RIGHT = {
     ],
     "18.4": [("the long run", folder_of("trained")), ("its name", str(folder_of("trained")))],
 }
+
+PLANTED = {exercise: [row[1:] for row in rows] for exercise, rows in NAMED.items()}
+RIGHT = {exercise: [row[1] for row in rows] for exercise, rows in NAMED_RIGHT.items()}
