@@ -81,6 +81,38 @@ def minus_infinity(losses, patience):
     return stops(losses, patience, finite=False)
 
 
+def forgiving(losses, patience):
+    best, bad = 0, 0
+    for epoch, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            return best, epoch
+        if epoch == 0 or loss < losses[best]:
+            best, bad = epoch, max(0, bad - 1)
+        else:
+            bad += 1
+            if bad == patience:
+                return best, epoch
+    return best, len(losses) - 1
+
+
+def first_is_bad(losses, patience):
+    best, lowest, bad = 0, losses[0], 0
+    for epoch, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            return best, epoch
+        if loss < lowest:
+            best, lowest, bad = epoch, loss, 0
+        else:
+            bad += 1
+            if bad == patience:
+                return best, epoch
+    return best, len(losses) - 1
+
+
+def only_bad(losses, patience):
+    return stops([9e9 if loss == math.inf else loss for loss in losses], patience)
+
+
 def losses_of(p, q, shares):
     return np.array([-np.log(w * p + (1 - w) * q).mean() for w in shares])
 
@@ -157,10 +189,19 @@ def folder_of(kind):
     if kind == "pickle":
         (where / "model.safetensors").unlink()
         torch.save({}, where / "model.pt")
-    if kind == "other sizes":
-        record = json.loads((where / "gpt.json").read_text())
-        record["sizes"]["n_layers"] = 2
-        (where / "gpt.json").write_text(json.dumps(record))
+    changes = {
+        "other sizes": {"n_layers": 2},
+        "a billion layers": {"n_layers": 10**9},
+        "tables no list": {"tables": 3},
+        "odd heads": {"n_heads": 3},
+        "nan": {"rope_base": float("nan")},
+    }
+    record = json.loads((where / "gpt.json").read_text())
+    if kind in changes:
+        record["sizes"] |= changes[kind]
+    if kind == "notebook 17":
+        del record["sizes"]["tables"]
+    (where / "gpt.json").write_text(json.dumps([] if kind == "no sizes" else record))
     if kind == "short":
         save_gpt(FastGPT(FastConfig(len(letters), max_len=4, d_model=16, n_heads=2, n_layers=1)), letters, where)
     return where
@@ -188,6 +229,13 @@ NAMED = {
         ("floor and a half", lambda s, w, t, f: max(cosine(s, w, t, f), 0.15) if s > w else cosine(s, w, t, f), "should be the floor, 0.1"),
         ("squared", lambda s, w, t, f: cosine(s, w, t, f) if s in (10, 90) or s < w or s > t else cosine(s, w, t, f) ** 2, "half-way down"),
         ("text", lambda s, w, t, f: "1.0", "expected"),
+        ("no return on the way down", lambda s, w, t, f: (s + 1) / (w + 1) if s < w else None, "branch without return"),
+        ("the floor everywhere", lambda s, w, t, f: max(f, cosine(s, w, t, f)), "the floor is for the way down"),
+        ("step / total", lambda s, w, t, f: cosine(s, w, t, f, down=lambda s, w, t: s / t), "step - warm"),
+        ("(step - warm) / total", lambda s, w, t, f: cosine(s, w, t, f, down=lambda s, w, t: (s - w) / t), "has total - warm steps"),
+        ("floor added", lambda s, w, t, f: cosine(s, w, t, f) if s < w else f + cosine(s, w, t, 0.0), "1 - floor high"),
+        ("rises", lambda s, w, t, f: cosine(s, w, t, f) if s < w else 1 + f - cosine(s, w, t, f), "rises where it should fall"),
+        ("cut off", lambda s, w, t, f: cosine(s, w, t, f) if s < w else max(f, cosine(s, w, t, 0.0)) if s <= t else f, "cuts the cosine off"),
     ],
     "18.2": [
         ("the other way round", lambda x, n: stops(x, n, swap=True) if len(x) != 8 else (5, 2), "the other way round"),
@@ -203,11 +251,20 @@ NAMED = {
         ("minus infinity is best", minus_infinity, "minus infinity"),
         ("there only", lambda x, n: (0, 4) if len(x) == 7 and x[0] == 1.0 else stops(x, n), "it is (0, 3)"),
         ("never ends", never_ends, "should have ended"),
-        ("one past the end", lambda x, n: (stops(x, n)[0], stops(x, n)[1] + (max(x[-1:]) == 1.0 and len(x) == 3)), "ends with its last epoch"),
+        ("one past the end", lambda x, n: (1, 2) if len(x) == 3 else stops(x, n), "ends with its last epoch"),
         ("one number", lambda x, n: stops(x, n)[1], "two whole numbers"),
+        ("three numbers", lambda x, n: (*stops(x, n), n), "two whole numbers"),
+        ("how many epochs", lambda x, n: (stops(x, n)[0], stops(x, n)[1] + 1), "count from 0"),
+        ("the loss itself", lambda x, n: (x[stops(x, n)[0]], stops(x, n)[1]), "the epoch, not the loss"),
+        ("the last weights", lambda x, n: (stops(x, n)[1],) * 2, "kept, not those of the last"),
+        ("the first is bad", first_is_bad, "no bad check"),
+        ("one bad check is forgiven", forgiving, "all the way"),
+        ("a least difference", lambda x, n: stops(x, n, better=lambda a, b: a < b - 0.01), "no least difference"),
+        ("infinity is only bad", only_bad, "for 3, 2, inf, 1"),
+        ("nothing is best", lambda x, n: stops(x, n) if math.isfinite(x[0]) else (-1, 0), "only epoch 0"),
         ("only the examples", lambda x, n: stops(x, n) if len(x) in (3, 4, 5, 7, 8) else (0, 0), "for the losses"),
-        ("nonsense", lambda x, n: (1, 1), "it is (2, 5)"),
-        ("falls short", lambda x, n: (2, 2) if len(x) == 3 else (2, 5) if len(x) == 8 else (1, 5), "it is (4, 6)"),
+        ("nonsense", lambda x, n: (2, 2) if len(x) == 3 else (1, 1), "it is (2, 5)"),
+        ("falls short", lambda x, n: (2, 2) if len(x) == 3 else (2, 5) if len(x) == 8 else (6, 6) if x[1:3] == [3.5, 3.5] else (1, 5), "it is (4, 6)"),
     ],
     "18.3": [
         ("mean of losses", mean_of_losses, "mean of two losses"),
@@ -221,10 +278,17 @@ NAMED = {
         ("perplexity", lambda p, q, s: best_share(p, q, s, last=math.exp), "perplexity"),
         ("another loss", lambda p, q, s: best_share(p, q, s, last=lambda x: x + 0.1), "the loss at this share"),
         ("own shares", lambda p, q, s: best_share(p, q, np.linspace(0, 1, 21)), "take them from"),
-        ("in between", lambda p, q, s: (best_share(p, q, s)[0] + 0.02, best_share(p, q, s)[1]), "only the given shares"),
+        ("in between", lambda p, q, s: (best_share(p, q, s)[0] + 0.02, best_share(p, q, s)[1]), "the lowest loss is at"),
         ("fixed", fixed_share, "exchanged"),
         ("not a number", lambda p, q, s: (float("nan"), 1.0), "finite"),
         ("one number", lambda p, q, s: best_share(p, q, s)[0], "two numbers"),
+        ("three numbers", lambda p, q, s: (*best_share(p, q, s), 0), "two numbers"),
+        ("the highest", lambda p, q, s: (s[losses_of(p, q, s).argmax()], losses_of(p, q, s).max()), "highest loss"),
+        ("minus forgotten", lambda p, q, s: (s[losses_of(p, q, s).argmax()], -losses_of(p, q, s).max()), "sign"),
+        ("the loop's last", lambda p, q, s: (s[-1], losses_of(p, q, s).min()), "last of the loop"),
+        ("q whole", lambda p, q, s: (s[-1], -np.log(p + q).mean()), "q gets 1 - w"),
+        ("base 10", lambda p, q, s: best_share(p, q, s, last=lambda x: x / math.log(10)), "base 10"),
+        ("another loss elsewhere", lambda p, q, s: (best_share(p, q, s)[0], best_share(p, q, s)[1] if len(s) == 21 else 99.0), "the loss is"),
     ],
     "18.4": [
         ("a number", 3, "hand in the folder"),
@@ -233,10 +297,18 @@ NAMED = {
         ("pickle", folder_of("pickle"), "holds no model"),
         ("other sizes", folder_of("other sizes"), "holds no model"),
         ("other letters", folder_of("other letters"), "characters are not the plays'"),
-        ("large", folder_of("large"), "ten million"),
+        ("large", folder_of("large"), "ten and two"),
         ("not finite", folder_of("not finite"), "not finite"),
         ("short", folder_of("short"), "fewer than 8"),
         ("untrained", folder_of("untrained"), "train longer"),
+        ("the model itself", FastGPT(FastConfig(76, 8, 8, 2, 1)), "the model itself"),
+        ("a file", Path(__file__), "is a file"),
+        ("no sizes", folder_of("no sizes"), "holds no sizes"),
+        ("notebook 17's", folder_of("notebook 17"), "notebook 17's"),
+        ("a billion layers", folder_of("a billion layers"), "sensible range"),
+        ("tables no list", folder_of("tables no list"), "short list"),
+        ("odd heads", folder_of("odd heads"), "twice n_heads"),
+        ("nan", folder_of("nan"), "gives no probabilities"),
         ("weak", folder_of("weak"), "are asked"),
         ("cannot be noted", folder_of("cannot be noted"), "cannot be written"),
     ],
